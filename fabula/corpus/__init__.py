@@ -1,0 +1,1 @@
+"""Text to tokens on disk: readers, tokenizers and the token store."""

@@ -1,0 +1,1 @@
+"""The words of the story world, typed so that only sensible combinations can be made."""

@@ -1,0 +1,120 @@
+"""Beats that many schemas share: the opening, an outing, small observations on the way, the ending."""
+
+from __future__ import annotations
+
+from fabula.corpus.storyworld.cast import Stage
+from fabula.corpus.storyworld.lexicon import people, things
+from fabula.corpus.storyworld.lexicon.weather import WEATHER
+from fabula.corpus.storyworld.record import Character, Place, Thing
+
+HOBBIES = (
+    "draw pictures|sing songs|tell stories|dance in the rain|look at the stars|collect leaves|make things out of paper|"
+    "play hide and seek|count the clouds|listen to the birds|climb trees|bake cookies with Grandma|read about the sea|"
+    "build tall towers|jump in puddles|watch the trains go by|play the drums on old pots|dress up as a pirate|"
+    "paint with bright colors|ride a bike|make funny faces|help in the garden|look for bugs|sleep late"
+).split("|")
+WILD_HOBBIES = (
+    "sing songs|tell stories|dance in the rain|look at the stars|collect leaves|play hide and seek|count the clouds|"
+    "listen to the wind|jump in puddles|make funny faces|look for berries|sleep in the sun|splash in the water|"
+    "run through the grass|smell the flowers|watch the moon|make up songs|build little houses out of sticks"
+).split("|")
+TOPICS = (
+    "a frog who wanted to fly|the moon|a very big sandwich|clouds|a bear who could not sleep|pirates|a cow on a bike|"
+    "dinosaurs|a lost sock|stars|a dancing potato|the sea|a king with no shoes|dragons|a mouse in a hat|rainbows|"
+    "a talking tree|fish|snowmen|a goat who ate a newspaper|the wind|trains|a duck with big boots|spiders|monkeys"
+).split("|")
+
+
+def opening(stage: Stage, habit: bool = True) -> int:
+    """Introduce the hero; return the index of the event."""
+    hero = stage.hero
+    habits = people.TRAIT_HABITS[hero.traits[0]]
+    first = stage.act("introduce", hero, region=stage.region, habit=stage.pick(habits))
+    if habit and stage.likely(0.4):
+        hobby, hobby2 = stage.chance.sample(HOBBIES if stage.realm == "t" else WILD_HOBBIES, 2)
+        stage.act("like", hero, hobby=hobby, hobby2=hobby2)
+    return first
+
+
+def own(stage: Stage, owner: Character, thing: Thing) -> int:
+    """Tell that a character has a thing that they love."""
+    return stage.act("own", owner, o=thing, use=use_of(thing))
+
+
+def use_of(thing: Thing) -> str:
+    """Return what one does with a thing, as an infinitive about "it"."""
+    nouns = things.OWNED + things.HOUSEHOLD
+    return next((n.use for n in nouns if n.noun == thing.noun), "look at it")
+
+
+def breakage_of(thing: Thing) -> str:
+    """Return how a thing breaks, as a clause about "it"."""
+    nouns = things.OWNED + things.HOUSEHOLD
+    return next(n.breakage for n in nouns if n.noun == thing.noun)
+
+
+def outing(stage: Stage, place: Place, *together: Character, when: str = "") -> int:
+    """Let the hero and others go to a place, on the morning of the story unless `when` says otherwise."""
+    setting = stage.setting(place)
+    stage.next_scene(when or stage.morning())
+    going = stage.act(
+        "go",
+        stage.hero,
+        p=place,
+        together=together,
+        play=stage.pick(setting.plays),
+        weather_words=stage.pick(WEATHER[stage.weather]),
+    )
+    if not setting.indoors and stage.likely(0.3):
+        words = stage.pick(WEATHER[stage.weather])
+        stage.act("weather" if stage.weather == "sunny" else "bad_weather", stage.hero, words=words)
+    return going
+
+
+def play(stage: Stage, place: Place, *together: Character) -> int:
+    """Let the hero and others play what one plays at a place."""
+    first, second = stage.chance.sample(stage.setting(place).plays, 2)
+    return stage.act("play", stage.hero, together=together, play=first, play2=second)
+
+
+def aside(stage: Stage, place: Place, *together: Character, chance: float = 0.5) -> None:
+    """Perhaps let something small happen that has nothing to do with the story."""
+    if not stage.likely(chance):
+        return
+    kinds = ["notice", "notice", "sing", "snack", "rest"]
+    if together:
+        kinds += ["chat", "chat"]
+    kind = stage.pick([k for k in kinds if k not in {e.kind for e in stage.events}] or ["notice"])
+    if kind == "notice" and any(e.kind == "notice" for e in stage.events):
+        return
+    snacks = things.SNACKS if stage.realm == "t" else things.WILD_SNACKS
+    stage.act(
+        kind,
+        stage.hero,
+        together=together,
+        sight=stage.pick(stage.setting(place).sights),
+        snack=stage.pick(snacks),
+        topic=stage.pick(TOPICS),
+    )
+
+
+def ending(stage: Stage, lesson: str = "", friends: tuple[Character, ...] = (), because: int = -1) -> None:
+    """Close the story: perhaps with what was learned, and with friends or at home."""
+    reasons = [because] if because >= 0 else []
+    kinds = []
+    if lesson and (not friends or stage.likely(0.75)):
+        kinds.append("learn")
+    if friends and (not kinds or stage.likely(0.6)):
+        kinds.append("end_friends")
+    elif not kinds or stage.likely(0.45):
+        kinds.append(stage.pick(["end_home", "end_home", "end_ever"]))
+    if stage.likely(0.5):
+        kinds.sort(key=lambda kind: kind == "learn")
+    stage.next_scene()
+    for kind in kinds:
+        together = friends if kind in ("end_friends", "end_ever") else ()
+        here = [c for c in together if stage.get("place", c.id) == stage.get("place", stage.hero.id)]
+        family = stage.pick(["Mom", "Dad", "Mom and Dad", "the family", "Grandma"])
+        taken = {c.name for c in stage.characters}
+        family = "everyone" if taken & set(family.split()) else family
+        stage.act(kind, stage.hero, together=here, because=reasons, lesson=lesson, family=family)

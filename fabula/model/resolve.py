@@ -1,0 +1,69 @@
+"""What MODEL means on a command line: a checkpoint, a run, any plain Llama folder, or a hub name."""
+
+import re
+from pathlib import Path
+
+from fabula.errors import UserError
+from fabula.model.checkpoint import checkpoints, problems
+from fabula.terminal import say
+
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
+HUB_FILES = ["*.json", "*.safetensors"]
+
+
+def model_folder(name: str) -> Path:
+    """Return the folder of a MODEL argument, fetching it from the hub when it is a hub name (`owner/name@revision`).
+
+    Raises:
+        UserError: nothing of that name, or a folder that holds no model.
+    """
+    path = Path(name)
+    if (path / "config.json").is_file():
+        return path
+    if (path / "checkpoints").is_dir():
+        return last_valid_checkpoint(path)
+    if path.is_dir():
+        raise UserError(f"{path} is neither a run (checkpoints/) nor a model folder (config.json)")
+    if path.is_file():
+        raise UserError(f"{path} is a file; a model is a folder: a checkpoint, a run, or a Llama in the Hub's layout")
+    if HUB_NAME.fullmatch(name) and not path.parent.is_dir():
+        return _from_hub(name)
+    raise UserError(
+        f"no model {name!r}: allowed are a checkpoint folder, a run, a Llama folder, or owner/name of a hub"
+    )
+
+
+def last_valid_checkpoint(run: Path) -> Path:
+    """Return a run's last checkpoint whose files are what its record says; damaged ones are named and passed over."""
+    for folder in reversed(checkpoints(run / "checkpoints")):
+        found = problems(folder)
+        if not found:
+            return folder
+        say(f"passed over: {found[0]}")
+    raise UserError(f"{run} has no valid checkpoint yet")
+
+
+def newest_run(runs: Path) -> Path:
+    """Return the run that was written to last below `runs`.
+
+    Raises:
+        UserError: there is none with a checkpoint.
+    """
+    found = [run for run in runs.glob("*") if checkpoints(run / "checkpoints")]
+    if not found:
+        raise UserError(f"no run under {runs}/: train one with `fabula train nano`, or name a model with --model")
+    return max(found, key=lambda run: max(path.stat().st_mtime for path in (run / "checkpoints").iterdir()))
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    repository, _, revision = name.partition("@")
+    try:
+        return Path(snapshot_download(repository, revision=revision or None, allow_patterns=HUB_FILES))
+    except RepositoryNotFoundError:
+        raise UserError(f"no model {name!r}, neither a folder here nor on the hub") from None
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"no folder {name!r} here, and the hub can't be reached: {reason}") from None

@@ -1,0 +1,387 @@
+"""The training loop: one function to read for what a run does, from the first batch to the last checkpoint."""
+
+import contextlib
+import json
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from fabula.corpus import packing
+from fabula.corpus.build import cached_store
+from fabula.corpus.store import TokenStore
+from fabula.errors import UserError
+from fabula.files import explain_os_errors
+from fabula.model.checkpoint import folder_name, write_checkpoint
+from fabula.model.llama import Llama, LlamaConfig
+from fabula.recipe import Recipe
+from fabula.terminal import say
+from fabula.training import machine
+from fabula.training.optimizer import build_optimizer, set_rates, step_if_finite
+from fabula.training.run import RunFolder
+from fabula.training.schedule import rates
+from fabula.training.series import checkpoint_steps
+from fabula.training.state import Progress, load_state, save_state
+from fabula.training.trackers import NOT_METRICS, start_trackers
+from fabula.training.view import View
+
+NON_FINITE_LIMIT = 3
+"""Steps in a row with a loss or gradient that isn't finite, after which a run stops."""
+STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")
+
+
+@dataclass
+class Step:
+    """One step's figures, on the device until they are read."""
+
+    number: int
+    figures: Tensor
+    """Summed loss, gradient norm, 1 if finite, processes asked to stop; float64 (4)."""
+    targets: int
+    learning_rate: float
+    ready: Any = None
+    """On CUDA, the event after which `figures` (a copy in host memory) is complete."""
+
+
+def train(recipe: Recipe, out: Path, name: str = "run") -> Path:
+    """Train a recipe, or continue the run at `out`; returns `out`.
+
+    Raises:
+        UserError: anything the user can mend: a device that isn't there, a changed recipe, a full disk, ...
+    """
+    machine.keep_freed_memory()
+    mine = machine.processes()
+    device = machine.choose_device(recipe.train, mine)
+    machine.use_threads(recipe.train, mine)
+    with _process_group(device, mine.count):
+        store = _open_corpus(recipe, mine)
+        trainer = Trainer(recipe, store, device, mine, RunFolder(out), name)
+        trainer.run()
+    return out
+
+
+@contextlib.contextmanager
+def _process_group(device: torch.device, processes: int) -> Iterator[None]:
+    if processes == 1:
+        yield
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def _open_corpus(recipe: Recipe, mine: machine.Processes) -> TokenStore:
+    """Build or open the store, the first process before the others."""
+    if mine.is_first:
+        store = cached_store(recipe.corpus, recipe.tokenizer)
+    if mine.count > 1:
+        dist.barrier()
+    return store if mine.is_first else cached_store(recipe.corpus, recipe.tokenizer)
+
+
+class Trainer:
+    """Everything that one process of a run holds."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        store: TokenStore,
+        device: torch.device,
+        mine: machine.Processes,
+        folder: RunFolder,
+        name: str,
+    ) -> None:
+        """Build the model, the optimizer and the data of a run, with the weights that its seed draws."""
+        self.recipe, self.store, self.device, self.mine = recipe, store, device, mine
+        self.folder, self.name = folder, name
+        self.schedule = self._schedule()
+        self.model = Llama(LlamaConfig.from_recipe(recipe.model, store.vocab_size))
+        self.model.initialize(recipe.train.seed)
+        self.model.to(device)
+        self.optimizer = build_optimizer(self.model, recipe.optimizer, device)
+        self.precision = machine.choose_precision(recipe.train, device)
+        self.flops_per_token = self.model.flops_per_token(self.schedule.packing.attended)
+        self.network = self._network()
+        self.checkpoint_steps = set(checkpoint_steps(recipe.series, recipe.train.steps))
+        self.progress = Progress()
+        self.pending: deque[Step] = deque()
+        self.figures_behind = 2 if device.type == "cuda" else 0
+        self.stop_asked = False
+        self.stop_agreed = False
+
+    def _schedule(self) -> packing.Schedule:
+        recipe, windows = self.recipe, self.recipe.windows_per_step
+        share, rest = divmod(windows, self.mine.count)
+        if rest or share % min(recipe.train.micro_batch, share):
+            raise UserError(
+                f"train.tokens_per_step = {recipe.train.tokens_per_step} is {windows} windows of model.context; "
+                f"they must split evenly among {self.mine.count} processes and micro-batches of "
+                f"train.micro_batch = {recipe.train.micro_batch}"
+            )
+        try:
+            packed = packing.pack(
+                recipe.train.packing,
+                self.store.train,
+                recipe.model.context,
+                recipe.train.seed,
+                self.store.hash,
+                self.store.end_of_text_id,
+            )
+        except ValueError as error:
+            raise UserError(f"the corpus can't be packed for training: {error}") from None
+        return packing.Schedule(packed, windows)
+
+    def _network(self) -> nn.Module:
+        """Wrap the model for compilation and for many processes; the weights stay those of `self.model`."""
+        network: nn.Module = self.model
+        total_flops = self.flops_per_token * self.recipe.train.steps * self.recipe.train.tokens_per_step
+        self.compiled = machine.choose_compile(self.recipe.train, self.device, total_flops)
+        if self.compiled:
+            network = torch.compile(network, dynamic=False)  # type: ignore[assignment]
+        if self.mine.count > 1:
+            ids = [self.device.index] if self.device.type == "cuda" else None
+            network = nn.parallel.DistributedDataParallel(network, device_ids=ids, broadcast_buffers=False)
+        return network
+
+    def run(self) -> None:
+        """Train from where the run stands to its last step, or until a signal asks to stop."""
+        steps = self.recipe.train.steps
+        if self.mine.is_first:
+            self.folder.open(self.recipe, self.store, self.device)
+        if self.mine.count > 1:
+            dist.barrier()
+        found = load_state(self.folder.resume, self.model, self.optimizer)
+        self.progress = found or Progress()
+        if self.progress.step >= steps:
+            say(f"{self.folder.path} is complete: {steps:,} steps")
+            return
+        if self.mine.is_first:
+            self._announce(resumed=found is not None)
+        with _signals_as(self._ask_to_stop), self._outputs(), ThreadPoolExecutor(1) as loader:
+            if self.progress.step == 0:
+                self._checkpoint()
+            batches = loader.submit(self._load, self.progress.step)
+            clock = time.perf_counter()
+            for number in range(self.progress.step + 1, steps + 1):
+                micro_batches = batches.result()
+                if number < steps:
+                    batches = loader.submit(self._load, number)
+                self.pending.append(self._step(number, micro_batches))
+                due = number in self.checkpoint_steps or number % self.recipe.train.save_every == 0 or number == steps
+                clock = self._read_figures(clock, behind=0 if due else self.figures_behind)
+                if due or self.stop_agreed:
+                    self._read_figures(clock, behind=0)
+                    self._save(number)
+                    clock = time.perf_counter()
+                if self.stop_agreed:
+                    break
+        if self.mine.is_first:
+            self._conclude()
+
+    def _load(self, step: int) -> list[packing.Batch]:
+        """Return this process's micro-batches of a step (0 is the first)."""
+        share = self.recipe.windows_per_step // self.mine.count
+        size = min(self.recipe.train.micro_batch, share)
+        return self.schedule.micro_batches(step, size, self.mine.rank, self.mine.count)
+
+    def _step(self, number: int, micro_batches: list[packing.Batch]) -> Step:
+        """Do one optimizer step; the host waits for nothing."""
+        targets = self.schedule.targets(number - 1)
+        learning_rate, beta1 = rates(self.recipe.schedule, self.recipe.optimizer, self.recipe.train.steps, number - 1)
+        set_rates(self.optimizer, learning_rate, beta1)
+        self.optimizer.zero_grad(set_to_none=True)
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        for index, batch in enumerate(micro_batches):
+            with self._synchronized(last=index == len(micro_batches) - 1):
+                loss = self._loss(batch)
+                # DDP averages over processes; the loss is a sum over real targets of all of them.
+                (loss * (self.mine.count / targets)).backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        clip = self.recipe.train.gradient_clip or float("inf")
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), clip)
+        figures = torch.stack([total, norm.double(), torch.ones_like(total), total.new_tensor(float(self.stop_asked))])
+        if self.mine.count > 1:
+            figures[1] /= self.mine.count  # equal on all, so that the sum is the norm
+            dist.all_reduce(figures)
+        finite = figures[:2].isfinite().all()
+        figures[2] = finite.double()
+        step_if_finite(self.optimizer, finite)
+        return self._to_host(Step(number, figures, targets, learning_rate))
+
+    def _loss(self, batch: packing.Batch) -> Tensor:
+        """Return a micro-batch's summed loss in nats."""
+        arrays = (batch.tokens, batch.targets, batch.positions, batch.boundaries)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
+            loss: Tensor = self.network(*map(self._to_device, arrays), self.recipe.train.loss_chunk)
+        return loss
+
+    def _to_device(self, array: np.ndarray[Any, Any] | None) -> Tensor | None:
+        if array is None:
+            return None
+        tensor = torch.from_numpy(array)
+        if self.device.type == "cuda":
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)
+
+    def _synchronized(self, *, last: bool) -> contextlib.AbstractContextManager[Any]:
+        """Let DDP exchange gradients in the last micro-batch only."""
+        if last or not isinstance(self.network, nn.parallel.DistributedDataParallel):
+            return contextlib.nullcontext()
+        return self.network.no_sync()
+
+    def _to_host(self, step: Step) -> Step:
+        """Start the copy of a step's figures; `_record` waits for it two steps later."""
+        if self.device.type != "cuda":
+            return step
+        host = torch.empty(step.figures.shape, dtype=step.figures.dtype, pin_memory=True)
+        host.copy_(step.figures, non_blocking=True)
+        ready = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        ready.record()
+        return replace(step, figures=host, ready=ready)
+
+    def _record(self, step: Step, seconds: float) -> None:
+        """Read a step's figures and write them down."""
+        if step.ready is not None:
+            step.ready.synchronize()
+        loss_sum, norm, finite, stop = step.figures.tolist()
+        loss = loss_sum / step.targets if finite else None
+        self.progress = Progress(
+            step=step.number,
+            tokens=self.progress.tokens + step.targets,
+            seconds=self.progress.seconds + seconds,
+            skipped_in_a_row=0 if finite else self.progress.skipped_in_a_row + 1,
+            loss=loss,
+        )
+        self.stop_agreed = self.stop_agreed or stop > 0 or self.progress.skipped_in_a_row >= NON_FINITE_LIMIT
+        if not self.mine.is_first:
+            return
+        entry = {
+            "step": step.number,
+            "tokens": self.progress.tokens,
+            "loss": loss,
+            "learning_rate": step.learning_rate,
+            "gradient_norm": norm if finite else None,
+            "tokens_per_second": step.targets / seconds,
+            "seconds": self.progress.seconds,
+            "flops_per_second": step.targets / seconds * self.flops_per_token,
+            "memory_bytes": machine.peak_memory(self.device),
+            "skipped": not finite,
+        }
+        with explain_os_errors(self.folder.metrics_file):
+            self.metrics.write(json.dumps(entry) + "\n")
+        numbers = {key: value for key, value in entry.items() if key not in NOT_METRICS and value is not None}
+        for tracker in self.trackers:
+            tracker.log(step.number, numbers)
+        self.view.show(entry)
+
+    def _read_figures(self, clock: float, behind: int) -> float:
+        """Write down the steps on the device but for the last `behind`; returns the time when that was done."""
+        while len(self.pending) > behind:
+            now = time.perf_counter()
+            self._record(self.pending.popleft(), now - clock)
+            clock = now
+        return clock
+
+    def _save(self, number: int) -> None:
+        """Write what is due after a step."""
+        if number in self.checkpoint_steps and self.progress.skipped_in_a_row < NON_FINITE_LIMIT:
+            self._checkpoint()
+        if number % self.recipe.train.save_every == 0 or number == self.recipe.train.steps or self.stop_agreed:
+            if self.mine.is_first:
+                save_state(self.folder.resume, self.progress, self.model, self.optimizer)
+            if self.mine.count > 1:
+                dist.barrier()
+
+    def _checkpoint(self) -> None:
+        if self.mine.is_first:
+            write_checkpoint(
+                self.folder.checkpoints / folder_name(self.progress.step),
+                self.model,
+                self.store.tokenizer,
+                step=self.progress.step,
+                tokens=self.progress.tokens,
+                corpus_hash=self.store.hash,
+                corpus_position=self.progress.step * self.recipe.windows_per_step,
+                loss=self.progress.loss,
+                dtype=self.recipe.series.dtype,
+            )
+        if self.mine.count > 1:
+            dist.barrier()
+
+    @contextlib.contextmanager
+    def _outputs(self) -> Iterator[None]:
+        """Open the metrics, the trackers and the view, in the first process."""
+        if not self.mine.is_first:
+            yield
+            return
+        split = self.store.train
+        self.trackers = start_trackers(self.folder.path, self.recipe)
+        bytes_per_token = float(split.story_bytes.sum() / split.tokens)
+        peak = machine.peak_flops(self.device)
+        with (
+            self.folder.open_metrics(self.progress.step) as self.metrics,
+            View(self.name, self.recipe.train.steps, self.progress.step, bytes_per_token, peak) as self.view,
+        ):
+            try:
+                yield
+            finally:
+                for tracker in self.trackers:
+                    tracker.finish()
+
+    def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
+        """Answer a signal: the step in progress is finished, the state saved, the program ended."""
+        if not self.stop_asked and self.mine.is_first:
+            say(f"{signal.Signals(number).name}: finishing this step and saving ...")
+        self.stop_asked = True
+
+    def _announce(self, *, resumed: bool) -> None:
+        packed, recipe = self.schedule.packing, self.recipe
+        epochs = self.schedule.epoch(recipe.train.steps)
+        say(
+            f"{self.name}: {self.model.parameter_count():,} parameters on {self.device}, {recipe.train.steps:,} steps "
+            f"of {recipe.train.tokens_per_step:,} positions ({packed.fill:.1%} filled), {epochs:.2f} epochs"
+        )
+        if resumed:
+            say(f"resuming after step {self.progress.step:,}")
+        if self.compiled:
+            say("compiling the model: the first step takes up to a minute, later runs less")
+
+    def _conclude(self) -> None:
+        if self.progress.skipped_in_a_row >= NON_FINITE_LIMIT:
+            raise UserError(
+                f"stopped at step {self.progress.step}: {NON_FINITE_LIMIT} steps in a row had a loss or gradient that "
+                f"is not finite; the state before them is in {self.folder.resume}. Lower optimizer.learning_rate, or "
+                "set train.gradient_clip"
+            )
+        if self.progress.step < self.recipe.train.steps:
+            say(f"saved after step {self.progress.step:,}; the same command goes on from there")
+        else:
+            loss = f"{self.progress.loss:.4f} nats/token" if self.progress.loss is not None else "not finite"
+            minutes = self.progress.seconds / 60
+            say(f"done: step {self.progress.step:,}, training loss {loss}, {minutes:.1f} minutes, {self.folder.path}")
+
+
+@contextlib.contextmanager
+def _signals_as(answer: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Send Ctrl-C, SIGTERM and SIGUSR1 to `answer` while the block runs."""
+    present = [getattr(signal, name) for name in STOP_SIGNALS if hasattr(signal, name)]
+    before = {number: signal.signal(number, answer) for number in present}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

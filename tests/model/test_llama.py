@@ -1,0 +1,135 @@
+"""The model is `transformers`' Llama, to rounding, and documents in a window don't see each other."""
+
+import pytest
+import torch
+
+from fabula import recipe
+from fabula.model.llama import KeyValueCache, Llama, LlamaConfig
+from fabula.model.loss import PADDING
+from tests.model.reference import documents, reference_model, relative_error
+from tests.tiny import tiny_config, tiny_model
+
+SHAPES = [
+    dict(),
+    dict(heads=4, kv_heads=4, tied=True),
+    dict(heads=4, kv_heads=1, hidden=64, layers=3),
+    dict(heads=2, kv_heads=1, intermediate=48, tied=True, rope_theta=500.0),
+    dict(heads=1, kv_heads=1, hidden=16, vocab_size=77, norm_epsilon=1e-4),
+]
+
+
+def test_the_reference_recipe_has_exactly_190_460_160_parameters():
+    shape = LlamaConfig.from_recipe(recipe.load("test-1").model, vocab_size=50_257)
+    with torch.device("meta"):
+        assert Llama(shape).parameter_count() == 190_460_160
+
+
+def test_a_recipe_without_kv_heads_has_as_many_as_heads():
+    shape = LlamaConfig.from_recipe(recipe.Model(hidden=64, heads=4, kv_heads=0), vocab_size=300)
+    assert (shape.kv_heads, shape.vocab_size, shape.head_width) == (4, 300, 16)
+
+
+def test_tied_weights_count_once():
+    untied, tied = tiny_model(), tiny_model(tied=True)
+    assert untied.parameter_count() - tied.parameter_count() == 300 * 32
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_logits_equal_those_of_transformers(shape):
+    model = tiny_model(**shape)
+    tokens = torch.randint(model.config.vocab_size, (3, 40), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        assert relative_error(model(tokens), reference_model(model)(tokens).logits) < 1e-5
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("lengths", [[[40], [40]], [[3, 17, 20], [1, 1, 30]], [[39], [7, 7, 7, 7, 7]]])
+def test_with_document_masks_each_story_has_the_logits_it_has_alone_in_transformers(shape, lengths):
+    model = tiny_model(**shape)
+    reference = reference_model(model)
+    tokens = torch.randint(model.config.vocab_size, (2, 40), generator=torch.Generator().manual_seed(2))
+    positions, boundaries = documents(lengths, 40)
+    with torch.no_grad():
+        logits = model(tokens, positions_BT=positions, boundaries=boundaries)
+        for row, window in enumerate(lengths):
+            start = 0
+            for length in window:
+                part = slice(start, start + length)
+                alone = reference(tokens[row : row + 1, part]).logits[0]
+                assert relative_error(logits[row, part], alone) < 1e-5
+                start += length
+
+
+def test_a_storys_loss_does_not_change_when_its_neighbours_do():
+    model = tiny_model()
+    generator = torch.Generator().manual_seed(3)
+    tokens, targets = torch.randint(300, (2, 2, 40), generator=generator)
+    positions, boundaries = documents([[10, 12, 18], [5, 35]], 40)
+    story = slice(10, 22)
+    before = model.token_losses(tokens, targets, positions, boundaries)[0, story]
+    for changed in (slice(0, 10), slice(22, 40)):
+        others = tokens.clone()
+        others[0, changed] = torch.randint(300, others[0, changed].shape, generator=generator)
+        others[1] = torch.randint(300, (40,), generator=generator)
+        assert torch.equal(model.token_losses(others, targets, positions, boundaries)[0, story], before)
+
+
+def test_without_a_mask_a_neighbour_does_change_the_loss():
+    model = tiny_model()
+    tokens = torch.arange(40)[None]
+    others = torch.cat((tokens[:, :10].flip(1), tokens[:, 10:]), 1)
+    assert not torch.allclose(model(tokens)[0, 20], model(others)[0, 20])
+
+
+def test_nothing_sees_what_comes_after_it():
+    model = tiny_model()
+    tokens = torch.arange(40)[None]
+    longer = torch.cat((tokens, torch.tensor([[7, 8, 9]])), 1)
+    assert relative_error(model(longer)[:, :40], model(tokens)) < 1e-6
+
+
+def test_the_loss_is_the_sum_of_the_token_losses():
+    model = tiny_model()
+    tokens = torch.randint(300, (2, 20), generator=torch.Generator().manual_seed(4))
+    targets = tokens.roll(-1, 1)
+    targets[:, -3:] = PADDING
+    losses = model.token_losses(tokens, targets)
+    assert losses.dtype == torch.float32
+    assert (losses[:, -3:] == 0).all()
+    assert model(tokens, targets).item() == pytest.approx(losses.double().sum().item(), rel=1e-6)
+    reference = reference_model(model)(tokens).logits.log_softmax(-1).gather(-1, targets.clamp(min=0)[..., None])
+    assert relative_error(losses[:, :-3], -reference[:, :-3, 0]) < 1e-5
+
+
+@pytest.mark.parametrize("shape", SHAPES[:3])
+@pytest.mark.parametrize("parts", [[12] + [1] * 8, [1] * 20, [5, 7, 8], [20]])
+def test_a_key_value_cache_gives_the_logits_of_the_whole_text(shape, parts):
+    model = tiny_model(**shape)
+    tokens = torch.randint(300, (3, 20), generator=torch.Generator().manual_seed(5))
+    cache = KeyValueCache(model.config, 3, 20, model.lm_head.weight)
+    with torch.no_grad():
+        pieces = [model.logits(model.hidden(part, cache=cache)) for part in tokens.split(parts, 1)]
+        assert cache.length == 20
+        assert relative_error(torch.cat(pieces, 1), model(tokens)) < 1e-5
+
+
+def test_initial_weights_are_decided_by_the_seed():
+    first, same, other = (tiny_model(seed=seed, initializer_range=0.02) for seed in (1, 1, 2))
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), same.parameters(), strict=True))
+    assert not torch.equal(first.lm_head.weight, other.lm_head.weight)
+    assert first.model.norm.weight.eq(1).all()
+    assert first.lm_head.weight.std().item() == pytest.approx(0.02, rel=0.05)
+
+
+def test_residual_projections_start_smaller_when_asked():
+    plain, scaled = tiny_model(layers=8), tiny_model(layers=8, scale_residual_init=True)
+    ratio = scaled.model.layers[0].mlp.down_proj.weight / plain.model.layers[0].mlp.down_proj.weight
+    assert torch.allclose(ratio, torch.tensor(0.25))
+    assert torch.equal(scaled.model.layers[0].mlp.up_proj.weight, plain.model.layers[0].mlp.up_proj.weight)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_flops_count_every_matrix_product_once(tied):
+    model = Llama(tiny_config(tied=tied, layers=1, kv_heads=4))
+    matrices = 4 * 32 * 32 + 3 * 32 * 64 + 300 * 32
+    assert model.flops_per_token(attended=10) == 6 * matrices + 12 * 32 * 10
