@@ -12,7 +12,7 @@ from typing import Any
 from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]  # no __all__
 from tokenizers import Tokenizer
 
-from fabula.corpus import sources, splits
+from fabula.corpus import hub, sources, splits
 from fabula.corpus.near_duplicates import near_duplicates
 from fabula.corpus.readers import RawStory
 from fabula.corpus.store import FORMAT_VERSION, TokenStore, is_store
@@ -58,8 +58,9 @@ def cached_store(corpus: Corpus, tokenizer: TokenizerRecipe) -> TokenStore:
     Raises:
         UserError: as for `build`.
     """
-    if len(corpus.source) == 1 and is_store(Path(corpus.source[0]).expanduser()):
-        return TokenStore.open(Path(corpus.source[0]).expanduser())
+    given = Path(corpus.source[0]).expanduser()
+    if len(corpus.source) == 1 and corpus.source[0] not in sources.NAMES and is_store(given):
+        return TokenStore.open(given)
     origin = sources.origin(corpus)
     cache = Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/fabula").expanduser() / "stores"
     place = cache / f"{_short_name(origin)}-{_fingerprint(origin, tokenizer)}"
@@ -158,6 +159,8 @@ def _fingerprint(origin: dict[str, Any], recipe: TokenizerRecipe) -> str:
         tokenizer["files"] = _tokenizer_hashes(Path(recipe.path).expanduser())
     elif recipe.kind == "bpe":
         tokenizer["vocab_size"] = recipe.vocab_size
+    else:
+        tokenizer["revision"] = hub.GPT2.revision
     facts = {"versions": [FORMAT_VERSION, BUILD_VERSION], "origin": origin, "tokenizer": tokenizer}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 

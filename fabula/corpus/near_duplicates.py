@@ -5,6 +5,7 @@ The measure (13-grams, more than 60 %) is the one of the shared TinyStories samp
 streams past it.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,8 @@ def _occurring(grams: NDArray[np.uint64], split: Split) -> NDArray[np.bool_]:
     with progress("looking for near-duplicates", split.tokens / 1e6, "million tokens") as advance:
         for start in range(0, split.tokens - GRAM + 1, CHUNK):
             stop = min(start + CHUNK + GRAM - 1, split.tokens)
-            hashes = gram_hashes(split.read(start, stop))
+            # Of a fresh view each time: the pages of a mapping stay in this process's memory until it is closed.
+            hashes = gram_hashes(replace(split).read(start, stop))
             likely = hashes[table[hashes >> shift]]
             index = np.minimum(np.searchsorted(grams, likely), len(grams) - 1)
             seen[index[grams[index] == likely]] = True

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fabula.corpus.blocks import COMPRESSIONS, contains, pieces, read_blocks
+from fabula.corpus.blocks import BLOCK, COMPRESSIONS, contains, pieces, read_blocks
 from fabula.errors import UserError
 
 END_OF_TEXT = "<|endoftext|>"
@@ -140,7 +140,8 @@ def _parquet_stories(path: Path, report: Report) -> Iterator[RawStory]:
     size = path.stat().st_size
     done = 0
     try:
-        with pq.ParquetFile(path) as file:
+        # Buffered and not read ahead: otherwise a whole row group, which may be the whole file, comes into memory.
+        with pq.ParquetFile(path, buffer_size=BLOCK, pre_buffer=False) as file:
             column = _parquet_column(path, file.schema_arrow)
             for batch in file.iter_batches(batch_size=PARQUET_ROWS, columns=[column]):
                 # As bytes: pyarrow would raise an error at the first story that isn't UTF-8.

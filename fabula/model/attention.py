@@ -30,7 +30,7 @@ def attention(q_BTHD: Tensor, k_BSKD: Tensor, v_BSKD: Tensor, boundaries: Tensor
         if group > 1:
             k_BSKD, v_BSKD = k_BSKD.repeat_interleave(group, 2), v_BSKD.repeat_interleave(group, 2)
         flat = [x.flatten(0, 1) for x in (q_BTHD, k_BSKD, v_BSKD)]
-        out_NHD, _ = document_attention(*flat, boundaries)
+        out_NHD: Tensor = document_attention(*flat, boundaries)[0]
         return out_NHD.view_as(q_BTHD)
     if q_BTHD.device.type == "cuda" and q_BTHD.dtype in (torch.float16, torch.bfloat16):
         return _varlen(q_BTHD, k_BSKD, v_BSKD, boundaries)
@@ -39,6 +39,11 @@ def attention(q_BTHD: Tensor, k_BSKD: Tensor, v_BSKD: Tensor, boundaries: Tensor
 
 def _causal(q_BTHD: Tensor, k_BSKD: Tensor, v_BSKD: Tensor) -> Tensor:
     T, S = q_BTHD.shape[1], k_BSKD.shape[1]
+    if T < S and len(q_BTHD) > 1 and q_BTHD.device.type == "cpu":
+        # The CPU kernel's last bits depend on which thread takes a row. Row by row, a cached story is computed alike
+        # whatever stands beside it.
+        rows = zip(*(torch.split(x, 1) for x in (q_BTHD, k_BSKD, v_BSKD)), strict=True)
+        return torch.cat([_causal(*row) for row in rows])
     if T in (1, S):
         return _scaled_dot_product(q_BTHD, k_BSKD, v_BSKD, is_causal=T > 1)
     mask_TS = torch.ones(T, S, dtype=torch.bool, device=q_BTHD.device).tril(S - T)
@@ -202,7 +207,7 @@ def _gather(x_NHD: Tensor, index: Tensor) -> Tensor:
 
 def _scatter(x_NHD: Tensor, index: Tensor, rows: Tensor) -> None:
     """Write (documents * H, longest, ...) back to the rows of `x` it came from."""
-    rows = rows.unflatten(0, (index.shape[0], x_NHD.shape[1])).transpose(1, 2)
+    rows = rows.view(len(index), x_NHD.shape[1], *rows.shape[1:]).transpose(1, 2)
     real = index >= 0
     x_NHD[index[real]] = rows[real].to(x_NHD.dtype)
 

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, processors
 from torch import Tensor
 
+from fabula.corpus.tokenizer import end_of_text_id
 from fabula.errors import UserError
 from fabula.files import read_json, to_json
 from fabula.model.llama import Llama, LlamaConfig
@@ -96,7 +97,7 @@ def write_model(folder: Path, model: Llama, tokenizer: Tokenizer, dtype: Dtype =
 
     The tokenizer puts end-of-text in front of every prompt, as training put it in front of every story.
     """
-    end_of_text = tokenizer.token_to_id(END_OF_TEXT)
+    end_of_text = end_of_text_id(tokenizer)
     special = {"bos_token": END_OF_TEXT, "eos_token": END_OF_TEXT, "pad_token": END_OF_TEXT, "unk_token": END_OF_TEXT}
     files: dict[str, Any] = {
         "config.json": config_to_json(model.config, end_of_text, dtype),

@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fabula import recipe
 from fabula.model.attention import attention
 from fabula.model.loss import linear_cross_entropy, token_losses
 from fabula.recipe import Model
@@ -161,7 +160,8 @@ class Block(nn.Module):
     ) -> Tensor:
         """Add attention, then the feed-forward block, to the residual stream."""
         x_BTC = x_BTC + self.self_attn(self.input_layernorm(x_BTC), angles, boundaries, cache)
-        return x_BTC + self.mlp(self.post_attention_layernorm(x_BTC))
+        out: Tensor = x_BTC + self.mlp(self.post_attention_layernorm(x_BTC))
+        return out
 
 
 class Decoder(nn.Module):

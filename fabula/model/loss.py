@@ -24,7 +24,8 @@ def linear_cross_entropy(hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor
         dtype = torch.get_autocast_dtype(hidden_ND.device.type)
     chunk = chunk or chunk_size(weight_VD.shape[0], hidden_ND.device.type)
     with torch.autocast(hidden_ND.device.type, enabled=False):
-        loss: Tensor = _LinearCrossEntropy.apply(hidden_ND.to(dtype), weight_VD.to(dtype), targets_N, chunk)
+        inputs = hidden_ND.to(dtype), weight_VD.to(dtype), targets_N, chunk
+        loss: Tensor = _LinearCrossEntropy.apply(*inputs)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -35,7 +36,9 @@ def token_losses(hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, chunk:
         return torch.cat(
             [
                 _losses(hidden_CD @ weight_VD.T, targets_C)[0]
-                for hidden_CD, targets_C in zip(hidden_ND.split(chunk), targets_N.split(chunk), strict=True)
+                for hidden_CD, targets_C in zip(
+                    torch.split(hidden_ND, chunk), torch.split(targets_N, chunk), strict=True
+                )
             ]
         )
 

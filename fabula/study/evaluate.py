@@ -90,11 +90,12 @@ def evaluate(
     tokens = np.array([len(story.tokens) for story in stories], np.float64)
     sizes = np.array([story.size for story in stories], np.float64)
     intervals = ratio_intervals(np.stack((nats, nats)), np.stack((tokens, sizes * math.log(2))), seed)
+    per_token, per_byte = intervals or (None, None)
     return Evaluation(
         nats_per_token=float(nats.sum() / tokens.sum()),
-        nats_per_token_interval=intervals and intervals[0],
+        nats_per_token_interval=per_token,
         bits_per_byte=float(nats.sum() / math.log(2) / sizes.sum()),
-        bits_per_byte_interval=intervals and intervals[1],
+        bits_per_byte_interval=per_byte,
         stories=len(stories),
         tokens=int(tokens.sum()),
         bytes=int(sizes.sum()),

@@ -159,11 +159,15 @@ class Trainer:
 
     def run(self) -> None:
         """Train from where the run stands to its last step, or until a signal asks to stop."""
+        with contextlib.ExitStack() as stack:
+            if self.mine.is_first:
+                stack.enter_context(self.folder.opened(self.recipe, self.store, self.device))
+            if self.mine.count > 1:
+                dist.barrier()
+            self._train()
+
+    def _train(self) -> None:
         steps = self.recipe.train.steps
-        if self.mine.is_first:
-            self.folder.open(self.recipe, self.store, self.device)
-        if self.mine.count > 1:
-            dist.barrier()
         found = load_state(self.folder.resume, self.model, self.optimizer)
         self.progress = found or Progress()
         if self.progress.step >= steps:

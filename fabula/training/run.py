@@ -1,9 +1,11 @@
 """A run's folder: its recipe and record, its metrics, and the rule that a run is only ever continued as it began."""
 
+import contextlib
 import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -30,23 +32,24 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.resume = path / "resume"
         self.metrics_file = path / "metrics.jsonl"
-        self._lock: TextIO | None = None
 
-    def open(self, recipe: Recipe, store: TokenStore, device: torch.device) -> None:
-        """Start the run, or check that it continues the one that is here; keep other processes out.
+    @contextlib.contextmanager
+    def opened(self, recipe: Recipe, store: TokenStore, device: torch.device) -> Iterator[None]:
+        """Start the run, or check that it continues the one that is here; other runs keep out while the block runs.
 
         Raises:
             UserError: the folder holds something else, another recipe's or corpus's run, or a run in progress.
         """
         self._create()
-        self._take_lock()
-        for folder in (self.checkpoints, self.resume):
-            remove_leftovers(folder)
-        if (self.path / "recipe.toml").is_file():
-            self._check_same(recipe, store)
-        else:
-            write_text(self.path / "recipe.toml", recipes.to_toml(recipe))
-        self._record_session(store, device)
+        with self._locked():
+            for folder in (self.checkpoints, self.resume):
+                remove_leftovers(folder)
+            if (self.path / "recipe.toml").is_file():
+                self._check_same(recipe, store)
+            else:
+                write_text(self.path / "recipe.toml", recipes.to_toml(recipe))
+            self._record_session(store, device)
+            yield
 
     def _create(self) -> None:
         if self.path.is_dir() and any(self.path.iterdir()) and not self.exists():
@@ -60,17 +63,20 @@ class RunFolder:
         """Say whether the folder holds a run (or the beginning of one)."""
         return any((self.path / name).exists() for name in ("recipe.toml", ".lock"))
 
-    def _take_lock(self) -> None:
-        if os.name == "nt":
-            return
-        import fcntl
-
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the run's lock; the system lets go of it when the process dies, however it dies."""
         with explain_os_errors(self.path):
-            self._lock = (self.path / ".lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(f"another process is training {self.path}") from None
+            lock = (self.path / ".lock").open("w")
+        with lock:
+            if os.name != "nt":
+                import fcntl
+
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    raise UserError(f"another process is training {self.path}") from None
+            yield
 
     def _check_same(self, recipe: Recipe, store: TokenStore) -> None:
         before = recipes.load(str(self.path / "recipe.toml"))

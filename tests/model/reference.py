@@ -2,8 +2,8 @@
 
 import torch
 from torch import Tensor
-from transformers import LlamaForCausalLM
 from transformers import LlamaConfig as ReferenceConfig
+from transformers import LlamaForCausalLM
 
 from fabula.model.layout import config_to_json
 from fabula.model.llama import Llama
@@ -20,7 +20,7 @@ def reference_model(model: Llama) -> LlamaForCausalLM:
 
 def relative_error(values: Tensor, reference: Tensor) -> float:
     """Return the largest difference over the largest magnitude."""
-    return float((values - reference).abs().max() / reference.abs().max())
+    return float((values - reference).detach().abs().max() / reference.detach().abs().max())
 
 
 def documents(lengths: list[list[int]], width: int) -> tuple[Tensor, Tensor]:

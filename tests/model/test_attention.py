@@ -132,7 +132,9 @@ def test_other_dtypes_use_the_mask():
     _, boundaries = documents([[5, 19]], WIDTH)
     inputs = [x.detach().double() for x in queries_keys_values(1, 2, 1)]
     exact = attention(*inputs, boundaries)
-    torch.testing.assert_close(attention(*(x.float() for x in inputs), boundaries).double(), exact, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        attention(*(x.float() for x in inputs), boundaries).double(), exact, rtol=1e-5, atol=1e-5
+    )
 
 
 def test_the_mask_joins_a_document_and_nothing_else():

@@ -10,11 +10,11 @@ from tests.model.reference import documents, reference_model, relative_error
 from tests.tiny import tiny_config, tiny_model
 
 SHAPES = [
-    dict(),
-    dict(heads=4, kv_heads=4, tied=True),
-    dict(heads=4, kv_heads=1, hidden=64, layers=3),
-    dict(heads=2, kv_heads=1, intermediate=48, tied=True, rope_theta=500.0),
-    dict(heads=1, kv_heads=1, hidden=16, vocab_size=77, norm_epsilon=1e-4),
+    {},
+    {"heads": 4, "kv_heads": 4, "tied": True},
+    {"heads": 4, "kv_heads": 1, "hidden": 64, "layers": 3},
+    {"heads": 2, "kv_heads": 1, "intermediate": 48, "tied": True, "rope_theta": 500.0},
+    {"heads": 1, "kv_heads": 1, "hidden": 16, "vocab_size": 77, "norm_epsilon": 1e-4},
 ]
 
 

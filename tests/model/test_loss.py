@@ -23,14 +23,14 @@ def value_and_gradients(function, hidden, weight, scale: float = 0.37):
     return loss, *torch.autograd.grad(loss * scale, (hidden, weight))
 
 
-sizes = dict(
-    tokens=st.integers(1, 40),
-    width=st.integers(1, 16),
-    vocabulary=st.integers(2, 50),
-    chunk=st.integers(0, 45),
-    padding=st.sampled_from([0.0, 0.3, 1.0]),
-    seed=st.integers(0, 1000),
-)
+sizes = {
+    "tokens": st.integers(1, 40),
+    "width": st.integers(1, 16),
+    "vocabulary": st.integers(2, 50),
+    "chunk": st.integers(0, 45),
+    "padding": st.sampled_from([0.0, 0.3, 1.0]),
+    "seed": st.integers(0, 1000),
+}
 
 
 @settings(deadline=None, max_examples=60)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from fabula.corpus.storyworld.checking import contradictions
 from fabula.corpus.storyworld.planner import history
 from fabula.corpus.storyworld.record import Character, Effect, Event, Place, Record, Story, Thing
 from fabula.corpus.storyworld.telling.teller import Teller
@@ -23,6 +24,7 @@ __all__ = [
     "Record",
     "Story",
     "Thing",
+    "contradictions",
     "history",
     "stories",
     "tell",

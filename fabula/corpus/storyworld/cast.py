@@ -16,14 +16,16 @@ _FAMILY = {"mom": ("Mom", "she"), "dad": ("Dad", "he"), "grandma": ("Grandma", "
 class Stage(World):
     """A world with a hero who lives somewhere: "t" in a town, "w" in the wild or "j" in the jungle."""
 
-    def __init__(self, chance: random.Random, trait: str = "", realm: str = "") -> None:
+    def __init__(self, chance: random.Random, trait: str = "", realm: str = "", indoors: bool = False) -> None:
         """Cast the hero, with the given trait (a random good one by default), and choose home and weather."""
         super().__init__(chance)
+        self.pace = chance.uniform(0.0, 2.2)  # how much happens that the story does not need
         self.realm = realm or chance.choice(_REALMS)
         home = self.pick(places.HOMES[self.realm])
         self.home = self._place(home, "at home", "home")
         self.region = self.pick(places.REGIONS[self.realm])
-        self.weather = self.pick([w for w in WEATHER if not (self.realm == "j" and w == "snowy")])
+        kinds = ["sunny", "sunny", "sunny", "windy", "cloudy"]  # what is done outside needs fair weather
+        self.weather = self.pick([w for w in WEATHER if self.realm != "j" or w != "snowy"] if indoors else kinds)
         self.begin("weather", "sky", self.weather)
         self.hero = self.someone("hero", trait=trait)
 
@@ -46,7 +48,7 @@ class Stage(World):
 
     def someone(self, role: str, trait: str = "", at: Place | None = None, pronoun: str = "") -> Character:
         """Bring in a named character of the hero's world, at the hero's home unless `at` is given."""
-        pronoun = pronoun or self._other_pronoun()
+        pronoun = {"brother": "he", "sister": "she"}.get(role) or pronoun or self._other_pronoun()
         taken = {c.name for c in self.characters}
         animal = self.realm != "t"
         if animal:

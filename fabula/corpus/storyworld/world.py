@@ -29,10 +29,8 @@ class Action:
 ACTIONS: dict[str, Action] = {
     "go": Action(moves=True),
     "go_home": Action(moves=True),
-    "run_away": Action(moves=True),
-    "come": Action(moves=True),
+    "enter_room": Action(moves=True),
     "come_by": Action(moves=True),
-    "search_party": Action(moves=True),
     "travel": Action(moves=True),
     "take_along": Action((("lost", "o", "=no"),), (("holder", "o", "a"),)),
     "play_with": Action((("holder", "o", "a"), ("lost", "o", "=no"), ("condition", "o", "=whole"))),
@@ -43,7 +41,15 @@ ACTIONS: dict[str, Action] = {
         (("holder", "o", "a"), ("holder", "u", "b")),
         (("holder", "o", "b"), ("owner", "o", "b"), ("holder", "u", "a"), ("owner", "u", "a")),
     ),
+    "swap_back": Action(
+        (("holder", "o", "a"), ("holder", "u", "b")),
+        (("holder", "o", "b"), ("owner", "o", "b"), ("holder", "u", "a"), ("owner", "u", "a")),
+    ),
     "lose": Action(
+        (("holder", "o", "a"),),
+        (("holder", "o", "=nobody"), ("lost", "o", "=yes"), ("place", "o", "p")),
+    ),
+    "mislay": Action(
         (("holder", "o", "a"),),
         (("holder", "o", "=nobody"), ("lost", "o", "=yes"), ("place", "o", "p")),
     ),

@@ -8,18 +8,18 @@ GIRLS = (
     "Bella Cara Dora Elsa Fiona Gina Iris Lena Maria Nelly Pam Rita Stella Tess Zara"
 ).split()
 BOYS = (
-    "Tom Ben Max Sam Tim Jack Leo Finn Noah Oscar Theo Will Adam Alex Billy Bobby Charlie Dan David Eddie Eric Felix "
+    "Tom Ben Max Sam Tim Jack Leo Finn Noah Oscar Theo Willy Adam Alex Billy Bobby Charlie Dan David Eddie Eric Felix "
     "Fred George Henry Hugo Ian Jake James Jim Joe John Kevin Kyle Liam Luke Mark Matt Mike Nick Oliver Owen Paul Peter "
     "Ray Rob Ryan Simon Steve Toby Tony Victor Zack Andy Carl Jamie"
 ).split()
 ANIMAL_NAMES = {
     "she": (
-        "Dot Pip Bunny Hazel Clover Poppy Honey Berry Luna Minnie Coco Willow Fern Goldie Pearl Peach Sunny Tilly Button "
-        "Misty Petal Snowy Maple Dolly Flora Kiki Lulu Nutmeg Pixie Twinkle"
+        "Dot Pip Birdie Hazel Clover Poppy Honey Berry Luna Minnie Cocoa Willow Fern Goldie Pearl Peach Sunny Tilly Button "
+        "Misty Petal Sky Maple Dolly Flora Kiki Lulu Nutmeg Pixie Twinkle"
     ).split(),
     "he": (
-        "Benny Rocky Buddy Spot Teddy Fluffy Bruno Chip Gus Oggy Rusty Scout Bumble Barney Biscuit Duke Fuzzy Hoppy "
-        "Marvin Nibbles Otto Pebble Puddle Rufus Sandy Sparky Tucker Waddle Wiggles Ziggy"
+        "Benny Rocky Buddy Spot Teddy Monty Bruno Chip Gus Oggy Rusty Scout Bumble Barney Biscuit Duke Jasper Pepper "
+        "Marvin Nibbles Otto Pebble Puddle Rufus Sandy Sparky Tucker Wally Wiggles Ziggy"
     ).split(),
 }
 

@@ -18,6 +18,7 @@ class Schema:
     traits: tuple[str, ...] = ("",)  # "" is any good trait
     realms: tuple[str, ...] = ("",)  # "" is any
     weight: int = 2
+    indoors: bool = False  # may be told in any weather
 
 
 SCHEMAS: tuple[Schema, ...] = (
@@ -33,10 +34,10 @@ SCHEMAS: tuple[Schema, ...] = (
     Schema("contest", courage.contest, ("", "boastful")),
     Schema("helping a stranger", helping.stranger, weight=3),
     Schema("rescue", helping.rescue),
-    Schema("gift", helping.gift, weight=3),
+    Schema("gift", helping.gift, weight=3, indoors=True),
     Schema("broken and confessed", lessons.broken, ("", "careless"), weight=3),
     Schema("warning ignored", lessons.warning, ("", "stubborn", "curious"), weight=3),
-    Schema("tidying up", lessons.tidy, ("messy",), ("t",), weight=1),
+    Schema("tidying up", lessons.tidy, ("messy",), ("t",), weight=1, indoors=True),
     Schema("spoiled plan", lessons.spoiled),
     Schema("quest", journeys.quest, weight=3),
     Schema("garden", journeys.garden, ("", "impatient")),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fabula.corpus.storyworld.cast import Stage
 from fabula.corpus.storyworld.lexicon import people, things
+from fabula.corpus.storyworld.lexicon.places import SETTINGS
 from fabula.corpus.storyworld.lexicon.weather import WEATHER
 from fabula.corpus.storyworld.record import Character, Place, Thing
 
 HOBBIES = (
     "draw pictures|sing songs|tell stories|dance in the rain|look at the stars|collect leaves|make things out of paper|"
-    "play hide and seek|count the clouds|listen to the birds|climb trees|bake cookies with Grandma|read about the sea|"
+    "play hide and seek|count the clouds|listen to the birds|climb trees|bake cookies|read about the sea|"
     "build tall towers|jump in puddles|watch the trains go by|play the drums on old pots|dress up as a pirate|"
     "paint with bright colors|ride a bike|make funny faces|help in the garden|look for bugs|sleep late"
 ).split("|")
@@ -30,7 +31,7 @@ def opening(stage: Stage, habit: bool = True) -> int:
     hero = stage.hero
     habits = people.TRAIT_HABITS[hero.traits[0]]
     first = stage.act("introduce", hero, region=stage.region, habit=stage.pick(habits))
-    if habit and stage.likely(0.4):
+    if habit and stage.likely(0.35 * stage.pace):
         hobby, hobby2 = stage.chance.sample(HOBBIES if stage.realm == "t" else WILD_HOBBIES, 2)
         stage.act("like", hero, hobby=hobby, hobby2=hobby2)
     return first
@@ -63,9 +64,8 @@ def outing(stage: Stage, place: Place, *together: Character, when: str = "") -> 
         p=place,
         together=together,
         play=stage.pick(setting.plays),
-        weather_words=stage.pick(WEATHER[stage.weather]),
     )
-    if not setting.indoors and stage.likely(0.3):
+    if not setting.indoors and stage.likely(0.4 * stage.pace):
         words = stage.pick(WEATHER[stage.weather])
         stage.act("weather" if stage.weather == "sunny" else "bad_weather", stage.hero, words=words)
     return going
@@ -79,8 +79,10 @@ def play(stage: Stage, place: Place, *together: Character) -> int:
 
 def aside(stage: Stage, place: Place, *together: Character, chance: float = 0.5) -> None:
     """Perhaps let something small happen that has nothing to do with the story."""
-    if not stage.likely(chance):
+    if not stage.likely(chance * stage.pace):
         return
+    if stage.pace > 1.2 and stage.likely(0.5):
+        aside(stage, place, *together, chance=0.6)
     kinds = ["notice", "notice", "sing", "snack", "rest"]
     if together:
         kinds += ["chat", "chat"]
@@ -98,6 +100,17 @@ def aside(stage: Stage, place: Place, *together: Character, chance: float = 0.5)
     )
 
 
+def _epilogue(stage: Stage, friends: tuple[Character, ...], because: list[int]) -> None:
+    hero = stage.hero
+    place = next((p for p in stage.places if p.noun in {s.noun for s in SETTINGS}), None)
+    together = [c for c in friends if stage.get("place", c.id) == stage.get("place", hero.id)]
+    if place is None or not together or not stage.likely(0.35 * stage.pace):
+        return
+    stage.next_scene(stage.pick(("The next day", "A few days later", "The week after", "On the very next morning")))
+    first, second = stage.chance.sample(stage.setting(place).plays, 2)
+    stage.act("epilogue", hero, together=together, because=because, play=first, play2=second)
+
+
 def ending(stage: Stage, lesson: str = "", friends: tuple[Character, ...] = (), because: int = -1) -> None:
     """Close the story: perhaps with what was learned, and with friends or at home."""
     reasons = [because] if because >= 0 else []
@@ -110,6 +123,7 @@ def ending(stage: Stage, lesson: str = "", friends: tuple[Character, ...] = (), 
         kinds.append(stage.pick(["end_home", "end_home", "end_ever"]))
     if stage.likely(0.5):
         kinds.sort(key=lambda kind: kind == "learn")
+    _epilogue(stage, friends, reasons)
     stage.next_scene()
     for kind in kinds:
         together = friends if kind in ("end_friends", "end_ever") else ()

@@ -177,9 +177,9 @@ def contest(stage: Stage) -> None:
     """A boastful hero is sure to win and loses by being careless, or stops to help and wins something better."""
     hero = stage.hero
     boastful = hero.traits[0] == "boastful"
-    place = stage.outside()
+    place = stage.outside(("park", "beach", "meadow", "hill", "playground", "farm", "river", "pond", "water hole", "jungle"))
     friend = stage.someone("friend")
-    contest_name, verb = stage.chance.choice(_CONTESTS[stage.realm])
+    contest_name, verb = stage.chance.choice([c for c in _CONTESTS[stage.realm] if boastful or "race" in c[0]])
     opening(stage)
     outing(stage, place, friend)
     aside(stage, place, friend, chance=0.4)

@@ -56,7 +56,7 @@ def lost(stage: Stage) -> None:
         stage.act("come_by", helper, p=place)
     stage.act("tell_loss", hero, b=helper, o=thing, because=[missed])
     offer = stage.act("offer_help", helper, b=hero, because=[missed])
-    for spot in spots[: stage.chance.choice((1, 2, 2, 3))]:
+    for spot in spots[: stage.chance.choice((1, 2, 3))]:
         stage.act("search", hero, together=(helper,), o=thing, spot=spot, because=[missed, offer])
     _recover(stage, place, thing, helper, spots[3], missed)
 
@@ -156,7 +156,7 @@ def trade(stage: Stage) -> None:
         stage.next_scene(stage.pick(("That evening", "Later", "The next day")))
         sad = stage.act("regret", hero, o=mine, because=[swapped], feels={hero.id: "sad"})
         ask = stage.act("ask_swap_back", hero, b=friend, o=mine, u=theirs, because=[sad])
-        back = stage.act("swap", friend, b=hero, o=mine, u=theirs, because=[ask], feels={hero.id: "relieved"})
+        back = stage.act("swap_back", friend, b=hero, o=mine, u=theirs, because=[ask], feels={hero.id: "relieved"})
         lesson = "what you love is worth more than what is new"
     else:
         refusal = stage.act("refuse_swap", friend, b=hero, o=theirs, because=[offer], feels={hero.id: "disappointed"})

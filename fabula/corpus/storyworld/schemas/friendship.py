@@ -25,7 +25,7 @@ def quarrel(stage: Stage) -> None:
     outing(stage, place, friend)
     about_thing = stage.likely(0.6)
     if about_thing:
-        thing = stage.belonging(friend if stage.likely(0.5) else hero, things.TOYS if stage.realm == "t" else things.WILD_OWN)
+        thing = stage.belonging(friend if stage.likely(0.5) else hero, [n for n in things.TOYS if stage.realm == "t" or n in things.WILD_OWN])
         owner, other = (hero, friend) if stage.get("owner", thing.id) == hero.id else (friend, hero)
         stage.act("show", owner, b=other, o=thing, use=use_of(thing), feels={owner.id: "proud"})
         stage.act("play_with", owner, o=thing, together=(other,), use=use_of(thing))
@@ -118,7 +118,7 @@ def surprise(stage: Stage) -> None:
     busy2 = stage.act("no_time", friend, b=hero, because=[woke])
     stage.next_scene()
     sad = stage.act("think_forgotten", hero, because=[busy1, busy2], feels={hero.id: "sad"})
-    stage.act("go", hero, p=place, play=stage.pick(stage.setting(place).plays), weather_words="it was very quiet there", because=[sad])
+    stage.act("go", hero, p=place, play=stage.pick(stage.setting(place).plays), scene_words="it was very quiet there", because=[sad])
     aside(stage, place, chance=0.4)
     stage.next_scene(stage.pick(("That evening", "Later", "When the sun went down", "After a long time")))
     home = stage.act("go_home", hero, p=stage.home)

@@ -91,21 +91,29 @@ def stranger(stage: Stage) -> None:
     ending(stage, stage.pick(_KIND), together, because=thanked)
 
 
-_STUCK = {
-    "t": (("in the mud up to both knees", "a long branch"), ("at the top of a tall tree", "a ladder"), ("in a hole", "a rope"),
-          ("on a rock in the water", "a wooden board"), ("behind a locked gate", "a key under a stone")),
-    "w": (("in the mud", "a long branch"), ("in a hole", "a vine"), ("between two rocks", "a strong stick"), ("in a thorn bush", "two sticks"),
-          ("under a fallen log", "a strong stick")),
-    "j": (("in the mud", "a long vine"), ("between two rocks", "a strong stick"), ("in a deep hole", "a long vine"), ("in a net", "sharp teeth")),
-}  # fmt: skip
+_STUCK: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("in the deep mud", "a long branch", "twj", ("pond", "river", "farm", "water hole", "jungle")),
+    ("at the top of a tall tree", "a ladder", "t", ("park", "orchard", "farm")),
+    ("in a deep hole", "a rope", "t", ("forest", "meadow", "hill", "beach")),
+    ("in a deep hole", "a long vine", "wj", ("forest", "meadow", "hill", "jungle")),
+    ("on a rock in the water", "a wooden board", "t", ("river", "pond", "beach")),
+    ("on a rock in the water", "a floating log", "wj", ("river", "pond", "water hole")),
+    ("in a thorn bush", "two long sticks", "twj", ("forest", "meadow", "hill", "water hole")),
+    ("between two big rocks", "a strong stick", "twj", ("hill", "river", "beach", "water hole", "jungle")),
+    ("under a fallen log", "a strong stick", "w", ("forest", "orchard", "river")),
+    ("behind a locked gate", "a key from under a stone", "t", ("farm", "park", "orchard")),
+    ("in an old net", "a sharp stone", "twj", ("beach", "river", "pond", "jungle")),
+)
+"""Where one can get stuck, what helps, in which worlds, and at which places."""
 
 
 def rescue(stage: Stage) -> None:
     """A friend gets stuck somewhere; the hero tries alone, then finds what is needed or fetches help."""
     hero = stage.hero
-    place = stage.outside()
+    nouns = {s.noun for s in stage.settings()}
+    where, tool, _, places = stage.chance.choice([s for s in _STUCK if stage.realm in s[2] and nouns & set(s[3])])
+    place = stage.outside(tuple(p for p in places if p in nouns))
     friend = stage.someone(stage.pick(("friend", "friend", "brother", "sister")))
-    where, tool = stage.chance.choice(_STUCK[stage.realm])
     opening(stage)
     outing(stage, place, friend)
     play(stage, place, friend)
@@ -150,9 +158,9 @@ CRAFTS = (
     Craft("birdhouse", ("some boards", "a few nails"), ("<a> put the boards together", "<a> made a round door in the front"),
           "the roof fell off", "<a> used two more nails", ("little", "wooden"), "t"),
     Craft("crown", ("a lot of flowers", "some long grass"), ("<a> braided the grass into a ring", "<a> put the flowers in it"),
-          "a hungry goat ate half of it", "<a> picked new flowers, even prettier than the first", ("pretty", "sweet"), "twj"),
+          "a gust of wind blew half of it away", "<a> picked new flowers, even prettier than the first", ("pretty", "lovely"), "twj"),
     Craft("cake", ("flour and eggs", "a cup of sugar"), ("<a> mixed everything in a big bowl", "<a> watched it rise in the oven"),
-          "the cake came out flat on one side", "<a> covered that side with berries", ("sweet", "round"), "t"),
+          "one side came out much too flat", "<a> covered that side with berries", ("sweet", "round"), "t"),
     Craft("picture", ("a big sheet of paper", "some crayons"), ("<a> drew the whole family", "<a> colored the sky and the sun"),
           "the black crayon broke and left a big mark", "<a> turned the mark into a funny cat", ("big", "bright"), "t"),
     Craft("basket", ("some reeds", "a bundle of soft twigs"), ("<a> bent the twigs into a circle", "<a> wove the reeds in and out"),

@@ -25,7 +25,7 @@ class Goal:
 GOALS = (
     Goal("<a> had a bad cold and could not stop coughing", "Only a moon flower can help me now.", "moon flower", ("tall", "lovely"), ("white", "silver", "blue"),
          "<b> smelled the flower, and the cough was gone", ("hill", "forest", "meadow", "jungle")),
-    Goal("<a> had lost <a.his> voice", "A spoon of wild honey would help me.", "honey pot", ("big", "sticky"), ("brown", "golden"),
+    Goal("<a> had a sore throat and could only whisper", "A spoon of wild honey would help me.", "honey pot", ("big", "sticky"), ("brown", "golden"),
          "<b> ate a spoon of honey and began to sing again", ("forest", "meadow", "jungle")),
     Goal("<a> could not sleep at night", "I wish I had a soft feather for my pillow.", "feather", ("soft", "long"), ("white", "gray", "blue"),
          "<b> put the feather under the pillow and slept until noon", ("pond", "hill", "river", "water hole")),
@@ -85,7 +85,7 @@ def quest(stage: Stage) -> None:
     gone = stage.act("travel", hero, together=(friend,), p=place, because=[vow, joined])
     aside(stage, place, friend, chance=0.4)
     passed = gone
-    for obstacle in stage.chance.sample(OBSTACLES, stage.chance.choice((1, 1, 2))):
+    for obstacle in stage.chance.sample(OBSTACLES, stage.chance.choice((1, 1, 2, 3))):
         stage.next_scene()
         met = stage.act("obstacle", hero, together=(friend,), sight=obstacle.sight, because=[gone])
         failed = stage.act("obstacle_fail", hero, fail=obstacle.fail, because=[met])
@@ -113,7 +113,7 @@ def garden(stage: Stage) -> None:
     opening(stage, habit=stage.likely(0.4))
     stage.next_scene(stage.morning())
     got = stage.act("get_seed", elder, b=hero, plant=plant)
-    gone = stage.act("go", hero, p=place, play="plant the seed", weather_words="the soil was soft and dark", because=[got])
+    gone = stage.act("go", hero, p=place, play="plant the seed", scene_words="the soil was soft and dark", because=[got])
     sown = stage.act("sow", hero, because=[gone])
     stage.next_scene(stage.pick(("The next day", "The next morning")))
     checked = stage.act("check_seed", hero, because=[sown], feels={hero.id: stage.pick(("disappointed", "sad"))})
@@ -136,9 +136,9 @@ def garden(stage: Stage) -> None:
 
 _WISHES = (
     ("to be as tall as a tree", "<a> grew and grew until <a.his> head was in the clouds", "nobody could hear <a.him> from up there", "It is lonely up here!"),
-    ("to have all the candy in the world", "candy fell from the sky like rain", "soon there was candy up to <a.his> neck", "I cannot move, and I do not even want candy now!"),
+    ("to have all the candy in the world", "candy fell from the sky like rain", "there was candy up to <a.his> neck", "I cannot move, and I do not even want candy now!"),
     ("to fly like a bird", "<a> rose up into the air", "the wind pushed <a.him> farther and farther from home", "I do not know how to get down!"),
-    ("that it would never be bedtime", "the sun stopped in the sky and stayed there", "soon, <a> could hardly keep <a.his> eyes open", "I am so tired, but it is still day!"),
+    ("that it would never be bedtime", "the sun stopped in the sky and stayed there", "<a> could hardly keep <a.his> eyes open", "I am so tired, but it is still day!"),
     ("to be as small as an ant", "everything around <a.him> grew big, or so it looked", "a drop of rain was as big as a tub", "Everything is too big for me!"),
     ("that everything would turn to gold", "the grass turned to gold, and so did the trees", "even lunch was hard and cold and golden", "I cannot eat gold!"),
     ("to be the only one in the world", "all at once, it was very quiet everywhere", "there was nobody to play with and nobody to talk to", "Please come back, everybody!"),
@@ -152,7 +152,7 @@ def wish(stage: Stage) -> None:
     want, change, trouble, cry = stage.chance.choice(_WISHES)
     opening(stage)
     stage.next_scene(stage.morning())
-    stage.act("go", hero, p=place, play=stage.pick(stage.setting(place).plays), weather_words="it was very quiet there")
+    stage.act("go", hero, p=place, play=stage.pick(stage.setting(place).plays), scene_words="it was very quiet there")
     aside(stage, place, chance=0.6)
     spirit = stage.pick(("golden fish", "tiny fairy", "talking frog", "silver bird", "old wizard", "glowing butterfly", "kind ghost"))
     helper = stage.magic(spirit, place)

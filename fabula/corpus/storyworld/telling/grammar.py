@@ -18,8 +18,12 @@ from functools import cache
 from fabula.corpus.storyworld.telling.words import WORDS
 
 _TOKEN = re.compile(r"\[|\]|\||<=?[\w.]+>|\{\w+\}|[^\[\]|<{]+")
-_VOWEL_AFTER_A = re.compile(r"\b([Aa]) (?=([aeiou]\w*))")
+_VOWEL_AFTER_A = re.compile(r"\b([Aa]) (?=((?:[aeiou]|hon|hour)\w*))")
 _SOUNDS_LIKE_CONSONANT = ("uni", "use", "one", "eu")
+_OBJECT_AFTER = frozenset(
+    "for to with of from at about on saw met found asked told gave made noticed left by near was than beside like "
+    "forgive thanked hugged beat along".split()
+)
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,8 @@ def _parse(tokens: list[str], at: int) -> tuple[Sequence, int]:
             nodes.append(Choice(tuple(options)))
         elif token[0] == "<":
             role, _, form = token[1:-1].partition(".")
+            if not form and role in "abcghw" and _last_word(nodes) in _OBJECT_AFTER:
+                form = "him"
             nodes.append(Slot(role, form))
         elif token[0] == "{":
             options = [(sequence(word), needed(sequence(word))) for word in WORDS[token[1:-1]]]
@@ -127,6 +133,15 @@ def _parse(tokens: list[str], at: int) -> tuple[Sequence, int]:
         else:
             nodes.append(Literal(token))
     return Sequence(tuple(nodes)), at
+
+
+def _last_word(nodes: list[Literal | Slot | Choice]) -> str:
+    last = nodes[-1] if nodes else None
+    if isinstance(last, Literal) and not last.text.strip() and len(nodes) > 1:
+        last = nodes[-2]
+    if isinstance(last, Choice):
+        return _last_word(list(last.options[0][0].nodes))
+    return (last.text.split() or [""])[-1] if isinstance(last, Literal) else ""
 
 
 def needed(body: Sequence) -> frozenset[str]:
@@ -144,8 +159,7 @@ def with_articles(text: str) -> str:
     """Turn "a" into "an" where the next word starts with a vowel sound."""
 
     def fix(match: re.Match[str]) -> str:
-        sounds_like_consonant = match[2].startswith(_SOUNDS_LIKE_CONSONANT)
-        return match[0] if sounds_like_consonant else f"{match[1]}n "
+        return match[0] if match[2].startswith(_SOUNDS_LIKE_CONSONANT) else f"{match[1]}n "
 
     return _VOWEL_AFTER_A.sub(fix, text)
 

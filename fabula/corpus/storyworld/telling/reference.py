@@ -11,7 +11,7 @@ import random
 from fabula.corpus.storyworld.lexicon.feelings import FEELINGS
 from fabula.corpus.storyworld.record import PRONOUNS, Character, Event, Place, Record, Thing
 
-_LONGEST_PRONOUN_RUN = 3
+_LONGEST_PRONOUN_RUN = 4
 _FAMILY = {"mom", "dad", "grandma", "grandpa"}
 
 
@@ -64,6 +64,9 @@ class Discourse:
         if form == "feeling":
             self.stated_feelings.add(who.id)
             return self.chance.choice(FEELINGS[self.feels[who.id]].words)
+        if form in ("she", "hers"):  # a pronoun in any case, where the template leaves no doubt who is meant
+            self._now.add(who.id)
+            return PRONOUNS[who.pronoun][0 if form == "she" else 2]
         if form == "called":  # a first name, stated by the template itself
             self._mention(who)
             return who.name
@@ -103,13 +106,13 @@ class Discourse:
             if all(m.role in ("hero", "friend") for m in members):
                 self._now |= ids
                 return self.chance.choice(("the two friends", "the friends", "both friends"))
-        names = [self._named(m) for m in members]
+        names = [self._named(m, False) for m in members]
         phrase = f"{', '.join(names[:-1])} and {names[-1]}"
         return _possessive(phrase) if form == "his" else phrase
 
     def _pronoun_is_clear(self, who: Character, form: str) -> bool:
         rivals_now = any(self._rival(who, other) for other in self._now)
-        if who.id in self._now and form:  # "Lily took her ball": bound within the sentence
+        if who.id in self._now:  # "Lily took her ball": bound within the sentence
             return not rivals_now
         if who.id not in self._now | self._before or rivals_now:
             return False
@@ -125,7 +128,7 @@ class Discourse:
         self._now.add(who.id)
         self.introduced.add(who.id)
 
-    def _named(self, who: Character) -> str:
+    def _named(self, who: Character, epithet: bool = True) -> str:
         first = who.id not in self.introduced
         if first:
             phrase = self._introduction(who)
@@ -133,7 +136,8 @@ class Discourse:
             phrase = f"the {who.name}"
         elif who.role in _FAMILY and who.id not in self._now and self.hero.id in self._now and self._clear_hero():
             phrase = f"{PRONOUNS[self.hero.pronoun][2]} {who.name.lower()}" if self._coin() else who.name
-        elif who.role not in _FAMILY and self._kinds.count(who.kind) == 1 and self.chance.random() < 0.09:
+            self._now.add(self.hero.id)
+        elif epithet and who.role not in _FAMILY and self._kinds.count(who.kind) == 1 and self.chance.random() < 0.09:
             phrase = f"the {'little ' if self._coin() else ''}{who.kind}"
         else:
             phrase = who.name
@@ -155,6 +159,8 @@ class Discourse:
             assert who.id == hero.id, f"{who.name} comes before the hero"
             return who.name
         owner = PRONOUNS[hero.pronoun][2] if clear else _possessive(hero.name)
+        if who.role in ("brother", "sister", "friend") or who.role in _FAMILY:
+            self._now.add(hero.id)
         if who.role in _FAMILY:
             return f"{owner} {who.name.lower()}"
         if who.role in ("brother", "sister"):
@@ -172,8 +178,10 @@ class Discourse:
 
     def thing(self, what: Thing, form: str, speech: bool, by: str) -> str:
         """Return a reference to a thing; `by` is the id of the person in whose clause it stands."""
-        if form == "noun":
-            return what.noun
+        if not speech and form in ("noun", "full", "the"):
+            self.seen_things.add(what.id)
+        if form in ("noun", "the"):
+            return what.noun if form == "noun" else f"the {what.noun}"
         full = " ".join(w for w in (what.quality, what.colour, what.noun) if w)
         if form == "full":
             return full
@@ -196,7 +204,7 @@ class Discourse:
         owner = self.owner.get(what.id, "")
         if form == "my" and owner in self.characters:
             return f"{self.person(self.characters[owner], 'his', False)} {short}"
-        if first and not owner:
+        if first:
             return f"a {full}"
         return f"the {short}"
 
@@ -221,6 +229,8 @@ def roles_of(event: Event, discourse: Discourse) -> dict[str, str | Thing | Plac
         roles["w"] = [agent, *companions, people[event.patient]]
     if companions:
         roles["c"] = [companions[0]]
+    if agent.animal:
+        roles["z"] = [agent]
     if event.thing:
         roles["o"] = discourse.things[event.thing]
     if event.other:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass, replace
 
 from fabula.corpus.storyworld.lexicon.feelings import FEELINGS
@@ -24,11 +25,14 @@ from fabula.corpus.storyworld.telling.reference import Discourse, roles_of
 Roles = dict[str, str | Thing | Place | list[Character]]
 
 _SAID = {
-    ".": ("said", "said", "said", "replied", "told {him}", "explained"),
-    "?": ("asked", "asked", "asked", "wanted to know", "said"),
-    "!": ("said", "shouted", "cried", "called", "exclaimed", "cheered"),
+    ".": ("said", "said", "said", "added"),
+    "?": ("asked", "asked", "asked", "said"),
+    "!": ("said", "said", "called", "exclaimed", "cried", "shouted", "cheered"),
 }
-_CHEERFUL_ONLY = {"cheered"}
+_LOUD = {"cried", "shouted", "cheered"}  # for short speeches only, and cheering only with a reason
+_ANSWERS = {".": ("answered", "replied"), "!": ("answered", "replied"), "?": ()}
+_PLAIN = ("said", "asked", "answered", "replied")
+_SENTENCE_START = re.compile(r"(?:^|[.!?] )[a-z]")
 _GLAD = {"happy", "excited", "proud", "grateful", "relieved", "loved"}
 
 
@@ -50,6 +54,7 @@ class Teller:
         self.record = record
         self.chance = chance
         self.discourse = Discourse(record, chance)
+        self._warmth = chance.uniform(0.1, 1.0)  # how often feelings are told
         self._used: set[str] = set()
         self._text = ""
         self._starts: dict[int, int] = {}
@@ -58,6 +63,8 @@ class Teller:
         self._paragraph_words = 0
         self._last_tag = ""
         self._last_speaker = ""
+        self._spoken_in = -9
+        self._sentences = 0
         for effect in record.initial:
             self._apply(effect.variable, effect.subject, effect.value)
 
@@ -103,7 +110,7 @@ class Teller:
                 who = self.discourse.characters[effect.subject]
                 reacting.setdefault(effect.value, []).append(who)
         for feeling, people in reacting.items():
-            chance = 0.7 if self.record.characters[0] in people else 0.4
+            chance = self._warmth if self.record.characters[0] in people else 0.6 * self._warmth
             if self.chance.random() < chance:
                 self._react(event, feeling, people, roles)
 
@@ -162,7 +169,8 @@ class Teller:
         return bool(same) and not second.speaker and self.chance.random() < 0.6
 
     def _add(self, sentence: str, event: Event) -> None:
-        sentence = capitalised(with_articles(sentence))
+        sentence = with_articles(sentence)
+        sentence = capitalised(sentence) if '"' in sentence else _capital_after_stop(sentence)
         if sentence[-1] not in '.!?"':
             sentence += "."
         if self._text and self._text[-1] != "\n":
@@ -173,6 +181,7 @@ class Teller:
         self._quotes.setdefault(event.index, []).append(sentence)
         self._paragraph_words += sentence.count(" ") + 1
         self.discourse.end_sentence()
+        self._sentences += 1
 
     def _expand(self, body: Sequence, roles: Roles, event: Event, speech: bool) -> str:
         parts: list[str] = []
@@ -201,37 +210,49 @@ class Teller:
     def _speech(self, sentence: Sentence, roles: Roles, event: Event, when: str) -> str:
         speakers = roles[sentence.speaker]
         assert isinstance(speakers, list)
-        words = capitalised(self._expand(sentence.body, roles, event, True).strip())
-        words = _capital_after_stop(words)
+        words = _capital_after_stop(self._expand(sentence.body, roles, event, True).strip())
         if words[-1] not in ".!?":
             words += "."
         style = self.chance.random()
         stop = _first_stop(words)
         if when:
-            return f'{when}, {self._tag(speakers, words[-1], False)}, "{words}"'
+            return f'{when}, {self._tag(speakers, words, False)}, "{words}"'
         if style < 0.35 and 0 < stop < len(words) - 1:
             opening, rest = words[: stop + 1], words[stop + 2 :]
-            return f'"{_before_tag(opening)}" {self._tag(speakers, opening[-1], True)}. "{rest}"'
+            return f'"{_before_tag(opening)}" {self._tag(speakers, opening, True)}. "{rest}"'
         if style < 0.75:
-            return f'"{_before_tag(words)}" {self._tag(speakers, words[-1], True)}'
-        return f'{self._tag(speakers, words[-1], False)}, "{words}"'
+            return f'"{_before_tag(words)}" {self._tag(speakers, words, True)}'
+        return f'{self._tag(speakers, words, False)}, "{words}"'
 
-    def _tag(self, speakers: list[Character], stop: str, after: bool) -> str:
+    def _tag(self, speakers: list[Character], words: str, after: bool) -> str:
+        speaker = "+".join(s.id for s in speakers)
         feeling = self.discourse.feels.get(speakers[0].id, "")
-        verbs = [v for v in _SAID[stop] if v != self._last_tag and "{" not in v]
-        if feeling not in _GLAD:
-            verbs = [v for v in verbs if v not in _CHEERFUL_ONLY]
-        verb = self.chance.choice(verbs)
+        verb = self._speech_verb(words, feeling, speaker)
         self._last_tag = verb if verb != "said" else ""
+        self._last_speaker, self._spoken_in = speaker, self._sentences
         who = self.discourse.group(speakers, "") if len(speakers) > 1 else self.discourse.person(speakers[0], "", False)
         manner = ""
-        if feeling in FEELINGS and self.chance.random() < 0.28:
-            manner = " " + self.chance.choice(FEELINGS[feeling].manners)
-            manner = self._expand(sequence(manner), {"a": list(speakers)}, self.record.events[0], False)
-        simple = verb in ("said", "asked", "cried", "shouted", "called", "replied")
-        if after and simple and who not in ("he", "she", "they") and self.chance.random() < 0.6:
+        if verb in _PLAIN and self.chance.random() < (0.1 if feeling == "calm" else 0.35):
+            manners = [m for m in FEELINGS[feeling].manners if m not in self._used and (after or m[:4] != "and ")]
+            if manners:
+                chosen = self.chance.choice(manners)
+                self._used.add(chosen)
+                manner = " " + self._expand(sequence(chosen), {"a": list(speakers)}, self.record.events[0], False)
+        if after and who not in ("he", "she", "they") and self.chance.random() < 0.6:
             return f"{verb} {who}{manner}"
         return f"{who} {verb}{manner}"
+
+    def _speech_verb(self, words: str, feeling: str, speaker: str) -> str:
+        stop = words[-1]
+        verbs = [v for v in _SAID[stop] if v != self._last_tag and (v not in _LOUD or len(words) < 35)]
+        if feeling not in _GLAD:
+            verbs = [v for v in verbs if v != "cheered"]
+        in_turn = self._spoken_in == self._sentences - 1
+        if in_turn and self._last_speaker != speaker:
+            verbs += _ANSWERS[stop]
+        if not in_turn or self._last_speaker != speaker:
+            verbs = [v for v in verbs if v != "added"]
+        return self.chance.choice(verbs)
 
 
 def _first_stop(words: str) -> int:
@@ -239,15 +260,7 @@ def _first_stop(words: str) -> int:
 
 
 def _capital_after_stop(words: str) -> str:
-    parts = []
-    start = True
-    for character in words:
-        parts.append(character.upper() if start and character.isalpha() else character)
-        if character.isalpha():
-            start = False
-        elif character in ".!?":
-            start = True
-    return "".join(parts)
+    return _SENTENCE_START.sub(lambda start: start[0].upper(), words)
 
 
 def _before_tag(words: str) -> str:

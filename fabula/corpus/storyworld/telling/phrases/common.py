@@ -4,17 +4,17 @@ from __future__ import annotations
 
 PHRASES: dict[str, list[str]] = {
     "introduce": [
-        "once upon a time, there was a [{little}|<a.trait>|<a.trait> {little}] <a.kind> named <a.called> // <a> lived <=region>",
+        "once upon a time, there was a [{little}|<a.trait>|<a.trait> little] <a.kind> named <a.called> // <a> lived <=region>",
         "once upon a time, there lived a [<a.trait>|{little}] <a.kind> named <a.called> // <a> <=habit>",
         "once there was a <a.kind> [named|called] <a.called> // <a> was a <a.trait> <a.kind> who <=habit>",
-        "<a.called> was a [{little}|<a.trait>|<a.trait> {little}] <a.kind> who lived <=region>",
+        "<a.called> was a [{little}|<a.trait>|<a.trait> little] <a.kind> who lived <=region>",
         "<a.called> was a [<a.trait>|{little}|<a.trait> {little}] <a.kind> // <a> <=habit>",
         "<=region>, there [was|lived] a [{little}|<a.trait>] <a.kind> named <a.called> // everyone knew that <a> <=habit>",
         "there [was once|once lived] a [<a.trait>|{little}] <a.kind> [named|called] <a.called> // <a> lived <=region> and <=habit>",
         "a long time ago, a [<a.trait>|{little}] <a.kind> named <a.called> lived <=region>",
-        "once upon a time, <=region>, [there lived|there was] a [<a.trait>|{little}] <a.kind> // <a.his> name was <a.called>",
+        "once upon a time, <=region>, [there lived|there was] a [<a.trait>|{little}] <a.kind> // <a.hers> name was <a.called>",
         "this is [a story about|the story of] a [<a.trait>|{little}] <a.kind> named <a.called> // <a> lived <=region>",
-        "<a.called> the <a.kind> lived <=region> // <a> <=habit>",
+        "<a.called> the <z.kind> lived <=region> // <a> <=habit>",
     ],
     "own": [
         "<a> had <o.a> // <a> {loved} to <=use>",
@@ -31,14 +31,7 @@ PHRASES: dict[str, list[str]] = {
         "[most of all|every day|on quiet days], <a> {loved} to <=hobby>",
         "when <a> was not asleep, <a> liked to <=hobby>",
         "<a> liked to <=hobby>, and on other days <a> liked to <=hobby2>",
-        "[nothing was better than a day to|<a.his> favorite thing was to] <=hobby>",
-    ],
-    "friends": [
-        "<a> and <b.him> were [good|best|very good] friends",
-        "<a> had a friend[ called|, and the name of that friend was] <b.called>[| who lived next door]",
-        "<a.his> best friend was <b.called>[ the <b.kind>|]",
-        "<a> had a good friend named <b.called> // <w> did everything together",
-        "<b.called> [the <b.kind> |]was <a.his> best friend // [every day|after breakfast|most days], <w> played together",
+        "[there was nothing <a> liked more than to|<a.his> favorite thing was to] <=hobby>",
     ],
     "go": [
         "<g> {went} <p.to>",
@@ -49,21 +42,14 @@ PHRASES: dict[str, list[str]] = {
         "<g> [skipped|hopped|marched] <p.to> with [a song|a happy song|a smile]",
         "<g> wanted to <=play>, so <g> {went} <p.to>",
         "<g> [made|took] a trip <p.to>",
-        "<g> {went} <p.to> // <=weather_words>",
+        "<g> {went} <p.to> // <=scene_words>",
         "<g> [walked|ran] [down the path|along the road|past the old mill|over the bridge] <p.to>",
     ],
     "go_home": [
         "<g> {went} home",
-        "<g> [walked|ran|skipped|hurried] home [together|with a happy heart|before dark|as the sun went down]",
+        "<g> [walked|ran|skipped|hurried] home [before dark|as the sun went down|as fast as they could<c.none>]",
         "when [it got dark|the sun went down|the first star came out], <g> went home",
         "[soon|then] it was time to go home",
-        "<g> waved goodbye and went home",
-    ],
-    "run_home": ["<g> {ran} home"],
-    "come": [
-        "<a> [came|arrived|came running|walked up]",
-        "{suddenly}, <a> came [along|by|around the corner]",
-        "{soon}, <a> came [to see what was going on|over|by]",
     ],
     "weather": [
         "<=words>",
@@ -72,7 +58,7 @@ PHRASES: dict[str, list[str]] = {
     ],
     "bad_weather": ["<=words>", "outside, <=words>"],
     "notice": [
-        "on the way, <g> saw <=sight>",
+        "<p.in>, <g> saw <=sight>",
         "<g> stopped to look at <=sight>",
         "there, <g> [saw|spotted|noticed] <=sight>",
         "a> {wow} There is <=sight>!",
@@ -92,7 +78,7 @@ PHRASES: dict[str, list[str]] = {
     ],
     "sing": [
         "<g> sang a [silly|little|funny|happy] song about <=topic>",
-        "on the way, <g> [sang|hummed] a song about <=topic>",
+        "<g> [sang|hummed] a song about <=topic>",
         "<a> made up a [rhyme|song|poem] about <=topic>",
         "<a> told a [joke|story|riddle] about <=topic><c.none>, and <c> [laughed out loud|laughed and laughed|giggled]",
     ],
@@ -109,11 +95,11 @@ PHRASES: dict[str, list[str]] = {
         "a> Let's <=play>!<c.none> // c> [{yes}|Yes, let's do that!|Good idea!|I love that!]",
         "[first|for a while], <g> [stayed to|had time to] <=play>",
         "<g> [had fun|were having fun] there<c.none>: <g> liked to <=play>[| and to <=play2>]",
-        "there was so much to do: <g> could <=play>[| or <=play2>]",
+        "there was so much to do: <g> could <=play> or <=play2>",
     ],
     "play_with": [
         "<g> played with <o>[| for a long time| for hours]",
-        "<a> took out <o.my> // <a> liked to <=use>",
+        "<a> took out <o.my> // it was fun to <=use>",
         "<a> wanted to <=use>, so <a> took <o.my> along and played [happily|with it] <p.in>",
         "<p.in>, <g> had a {great} time with <o>",
         "<a> showed <o.my> to <c.him> // c> [It is so nice!|Wow, can I try?|I like it!] // <g> took turns with it",
@@ -140,6 +126,13 @@ PHRASES: dict[str, list[str]] = {
         "a> Now I know that <=lesson>.",
         "the moral of the story is that <=lesson>",
     ],
+    "epilogue": [
+        "<g> [met|came together] again to <=play>, and this time they also wanted to <=play2>",
+        "<g> met again // c> Shall we <=play>? // a> Yes, and after that we can <=play2>!",
+        "<g> went out to <=play> again // nobody said a word about what had happened, but both of them smiled",
+        "<g> had a new plan: first to <=play> and then to <=play2>",
+        "<a> asked <c.him> to come out and <=play> // c> I was just about to ask you the same thing!",
+    ],
     "end_friends": [
         "from that day on, <g> were [the best of friends|best friends|good friends]",
         "<g> played {allday}",
@@ -163,7 +156,7 @@ PHRASES: dict[str, list[str]] = {
     "end_ever": [
         "and <g> lived happily ever after",
         "the end of the day was the best part of all",
-        "everyone was [happy|glad] in the end, and <a> most of all",
+        "everyone was [happy|glad] in the end, and <a.name> most of all",
         "and if you go there today, you may still [see <g.him> at play|hear <g.him> laugh]",
         "and that is how [a bad day became a good day|a small idea became a big adventure]",
     ],

@@ -72,7 +72,7 @@ PHRASES: dict[str, list[str]] = {
     "win": [
         "in the end, <a> won the <=contest>, and <b> was too late",
         "when <b> looked up, <a> had already won",
-        "everyone cheered, because the winner was <a>!",
+        "everyone cheered, because the winner was <a.name>!",
     ],
     "admit": [
         "a> You were better than me<b.voc>. I should not have bragged.",
@@ -136,7 +136,7 @@ PHRASES: dict[str, list[str]] = {
         "a> One, two, three! // and with <=tool>, <b> was free again",
     ],
     # gifts
-    "occasion": ["<=occasion>", "that day, <=occasion>", "<=occasion>, and <b> knew about it"],
+    "occasion": ["<=occasion>", "that day, <=occasion>", "<=occasion>, and <b> wanted to do something nice"],
     "plan_gift": [
         "<a> wanted to make <b.him> happy // a> I will make a <=craft>!",
         "<a> had an idea: a <=craft>, made just for <b>",
@@ -161,8 +161,8 @@ PHRASES: dict[str, list[str]] = {
     ],
     "make": [
         "{finally}, <a.his> <o.full> was done",
-        "at the end of the day, <o> was ready // it was the best <o.noun> <a> had ever made",
-        "<a> looked at <o> // it was not perfect, but it was beautiful",
+        "at the end of the day, <o.the> was ready // it was the best <o.noun> <a> had ever made",
+        "<a> looked at <o.the> // it was not perfect, but it was beautiful",
     ],
     "love_gift": [
         "a> Did you make this all by yourself? // <b> nodded // a> I love it!",
@@ -186,7 +186,7 @@ PHRASES: dict[str, list[str]] = {
         "<g> walked over hills and through tall grass, all the way <p.to>",
         "the way <p.to> was long, but <g> did not get tired",
     ],
-    "obstacle": ["{suddenly}, <=sight>", "but <=sight>", "then <g> had to stop: <=sight>", "after a while, <=sight>"],
+    "obstacle": ["{soon}, <=sight>", "but <=sight>", "then <g> had to stop: <=sight>", "after a while, <=sight>"],
     "obstacle_fail": ["<=fail>", "first, <=fail>", "a> I will try. // but <=fail>", "a> Now what? // <=fail>"],
     "obstacle_idea": ["a> I know! <=idea>", "a> <=idea>", "<a> {thought} // a> <=idea>", "then <a> had an idea // a> <=idea>", "a> Don't worry<b.voc>! <=idea>"],
     "obstacle_pass": ["so <=passed>", "and that is what they did<c.none>: <=passed>", "{carefully}, <=passed>", "it worked: <=passed>!"],

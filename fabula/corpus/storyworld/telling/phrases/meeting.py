@@ -64,7 +64,7 @@ PHRASES: dict[str, list[str]] = {
         "nobody had known it, but <=talent> // b> That is [amazing|great|so cool]!",
     ],
     "friends": [
-        "<a> and <b.him> were [good|best|very good] friends",
+        "<a> and a <b.kind> named <b.called> were [good|best|very good] friends",
         "<a> had a friend [called|named] <b.called>[ who lived next door|]",
         "<a.his> best friend was <b.called>[ the <b.kind>|]",
         "<a> had a good friend named <b.called> // <w> did everything together",
@@ -106,7 +106,7 @@ PHRASES: dict[str, list[str]] = {
         "a> This is for you<b.voc>! // and <a> gave <b.him> <o.a>",
         "<a> put <o> in <b.his> hands // a> It is [yours now|for you]!",
         "<a> handed <o> to <b.him> // a> I want you to have this.",
-        "<a> reached out and gave <b.him> <o.a> // b> For me? {thanks}",
+        "<a> reached out and gave <b.him> <o.a> // b> For me?",
     ],
     "give_back": [
         "<a> gave <o> back to <b.him>",
@@ -132,6 +132,11 @@ PHRASES: dict[str, list[str]] = {
         "<b> [thought|looked at it|turned it around] and nodded // <a> gave <o> to <b.him> and got <u>",
         "b> Okay, let's do it! // <w> traded: <o> for <u>",
         "<w> shook hands and swapped <o> for <u>",
+    ],
+    "swap_back": [
+        "<a> nodded // <a> gave <o> to <b.him> and got <u>",
+        "a> {yes} I missed mine, too! // so <w> traded back",
+        "<a> laughed // a> I was going to ask you the same thing! // so <a> gave <o> to <b.him> and took <u>",
     ],
     "regret": [
         "<a> missed <o>",
@@ -163,7 +168,7 @@ PHRASES: dict[str, list[str]] = {
     "show": [
         "<a> had <o.a> // a> Look at my <o.noun><b.voc>! You can <=use>.",
         "<a> showed <o.my> to <b.him>",
-        "<a> took out <o.a> // b> {wow} Is that yours?",
+        "<a> took out <o.a> // b> Wow! Is that yours?",
         "a> Look what I have! // it was <o.a>",
     ],
     "ask_turn": [
@@ -329,7 +334,7 @@ PHRASES: dict[str, list[str]] = {
         "a> Now I have something for you, too. // it was <=favour>",
     ],
     # strangers
-    "plight": ["<=plight>", "<=plight>[, again and again|]", "b> Oh, look! // <=plight>"],
+    "plight": ["<=plight>", "b> Oh, look! // <=plight>", "something was wrong: <=plight>"],
     "ask_wrong": [
         "a> What is wrong?",
         "a> {hello} Are you all right?",

@@ -233,12 +233,12 @@ PHRASES: dict[str, list[str]] = {
         "a> Do not <=rule>. <=why>",
         "a> Remember, you must not <=rule><b.voc>! <=why>",
         "before <b> went to play, <a> looked very serious // a> Please do not <=rule>. <=why>",
-        "<a> had one rule // a> You must never <=rule>. <=why>",
+        "<a> had just one rule for <b.him> // a> You must never <=rule>. <=why>",
         "a> Listen to me<b.voc>. Do not <=rule>. <=why>",
     ],
     "promise": ["a> I won't!", "<a> nodded // a> I promise!", "a> Okay<b.voc>. I will be good.", "<a> said yes, but was already thinking of something else"],
     "tempt": [
-        "but {soon}, <=temptation> // <a> forgot what <a> had been told",
+        "but <=temptation> // <a> forgot what <a> had been told",
         "but <=temptation> // a> Just this once!",
         "later, <a> was alone // <=temptation>, and nobody was looking",
         "but <=temptation> // <a> thought, what could go wrong?",
@@ -251,7 +251,7 @@ PHRASES: dict[str, list[str]] = {
         "<a> called for <b> as loud as <a> could",
         "<b> heard the noise and came running",
     ],
-    "rescue_hero": ["{quickly}, <=rescue>", "<=rescue>", "<a> did not waste any time // <=rescue>"],
+    "rescue_hero": ["{quickly}, <=rescue>", "<=rescue>", "<b> did not waste any time // <=rescue>"],
     "admit_fault": [
         "a> I am sorry<b.voc>. I should have listened to you.",
         "a> You told me, and I did it anyway. I am sorry!",
@@ -278,6 +278,8 @@ PHRASES: dict[str, list[str]] = {
         "there was going to be <=event>, and <a> needed <a.his> <o.full> for it",
         "a> Today is <=event>! I just need my <o.noun>.",
     ],
+    "enter_room": ["<a> went <p.to> to get ready", "<a> ran <p.to> // it was a mess from wall to wall", "<a> came <p.to>, but there was no room to walk"],
+    "mislay": ["but where was it?", "it had to be somewhere in that mess", "somewhere under all those things, it was waiting"],
     "advise_tidy": [
         "a> You will only find it if you clean up first.",
         "a> Let's put everything in its place, and then we will see.",
