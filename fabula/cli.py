@@ -5,7 +5,9 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -98,7 +100,6 @@ def _add_corpus(commands: Any) -> None:
     build.set_defaults(takes_recipe_fields=True)
     show = _command(inner, "show", corpus_show, "Statistics of a token store: sizes, lengths, duplicates, packing.")
     show.add_argument("store", type=Path, help="folder of a token store")
-    show.add_argument("--context", type=int, nargs="+", default=[512, 2048], help="window lengths to pack for")
     show.add_argument("--json", action="store_true", help="print one JSON object")
     world = _command(inner, "storyworld", corpus_storyworld, "Measure the built-in story world, or print its stories.")
     world.add_argument("--stories", type=int, default=20_000, help="how many to measure (default: %(default)s)")
@@ -115,20 +116,20 @@ def corpus_build(parsed: argparse.Namespace) -> None:
 
     recipe = recipes.from_table({"corpus": {"source": parsed.source, "validation": parsed.validation}})
     recipe = recipes.override(recipe, parsed.fields)
-    _show_store(build(recipe.corpus, recipe.tokenizer, parsed.out), [512, 2048], as_json=parsed.json)
+    _show_store(build(recipe.corpus, recipe.tokenizer, parsed.out), as_json=parsed.json)
 
 
 def corpus_show(parsed: argparse.Namespace) -> None:
     """`fabula corpus show`."""
     from fabula.corpus.store import TokenStore
 
-    _show_store(TokenStore.open(parsed.store), parsed.context, as_json=parsed.json)
+    _show_store(TokenStore.open(parsed.store), as_json=parsed.json)
 
 
-def _show_store(store: Any, contexts: list[int], *, as_json: bool) -> None:
+def _show_store(store: Any, *, as_json: bool) -> None:
     from fabula.corpus import statistics
 
-    description = statistics.describe(store, contexts)
+    description = statistics.describe(store)
     _report(description, as_json, lambda: _print_rich(statistics.table(description)))
 
 
@@ -189,18 +190,26 @@ def _add_evaluate(commands: Any) -> None:
         "The pinned held-out loss: nats per token, bits per byte, intervals.",
     )
     evaluate.add_argument("model", help=MODEL_HELP)
-    evaluate.add_argument("--corpus", nargs="+", help="a token store (its validation split) or story files")
-    evaluate.add_argument("--stories", type=int, help="evaluate this many stories only, the first ones")
+    evaluate.add_argument(
+        "--corpus", nargs="+", help="a token store (its held-out split) or story files (default: a run's own store)"
+    )
     evaluate.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"], help="where to compute")
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def evaluate_model(parsed: argparse.Namespace) -> None:
     """`fabula evaluate`."""
-    from fabula.study import evaluate
+    from fabula.model.resolve import choose_device, model_folder
+    from fabula.study.evaluate import evaluate
+    from fabula.training.run import training_store
 
-    evaluation = evaluate.evaluate_model(parsed.model, parsed.corpus, stories=parsed.stories, device=parsed.device)
-    _report(evaluation.to_json(), parsed.json, lambda: _print_rich(evaluate.table(evaluation)))
+    folder = model_folder(parsed.model)
+    learned_from = training_store(folder)
+    corpus = [Path(name) for name in parsed.corpus or [learned_from] if name]
+    if not corpus:
+        raise UserError(f"{folder} has no record of its corpus here: name one with --corpus")
+    evaluation = evaluate(folder, corpus, training_store=learned_from, device=choose_device(parsed.device))
+    _report(evaluation.to_json(), parsed.json, lambda: print(evaluation.summary()))
 
 
 def _add_generate(commands: Any) -> None:
@@ -221,7 +230,7 @@ def _add_generate(commands: Any) -> None:
 
 def generate_stories(parsed: argparse.Namespace) -> None:
     """`fabula generate`."""
-    from fabula.model.resolve import model_folder, newest_run
+    from fabula.model.resolve import choose_device, model_folder, newest_run
 
     folder = model_folder(parsed.model or str(newest_run(RUNS)))
     from fabula.generation import Sampling, Storyteller
@@ -235,24 +244,27 @@ def generate_stories(parsed: argparse.Namespace) -> None:
         max_new_tokens=parsed.max_new_tokens,
         seed=parsed.seed,
     )
-    storyteller = Storyteller.load(folder, parsed.device)
-    if parsed.json:
-        tellings = storyteller.tell(parsed.prompt, sampling, _at_least("--n", parsed.n, 1))
-        print(json.dumps({"model": str(folder), "stories": [telling.to_json() for telling in tellings]}, indent=2))
-    elif _at_least("--n", parsed.n, 1) == 1:
+    storyteller = Storyteller.load(folder, choose_device(parsed.device))
+    if parsed.n == 1 and not parsed.json:
         _stream_story(storyteller, parsed.prompt, sampling)
-    else:
-        for telling in storyteller.tell(parsed.prompt, sampling, parsed.n):
-            print(f"{telling.prompt}{telling.text}\n")
-            say(f"[{telling.summary()}]")
+        return
+    tellings = storyteller.tell(parsed.prompt, sampling, parsed.n)
+    if parsed.json:
+        print(json.dumps({"model": str(folder), "stories": [asdict(telling) for telling in tellings]}, indent=2))
+        return
+    for telling in tellings:
+        print(f"{telling.prompt}{telling.text}\n")
+        say(f"[seed {telling.seed}: {telling.tokens} tokens, {telling.tokens_per_second:.0f}/s, {telling.stop_reason}]")
 
 
 def _stream_story(storyteller: Any, prompt: str, sampling: Any) -> None:
+    pieces = storyteller.stream(prompt, sampling)
     print(prompt, end="", flush=True)
-    for piece in storyteller.stream(prompt, sampling):
+    started = time.perf_counter()
+    for piece in pieces:
         print(piece.text, end="", flush=True)
     print()
-    say(f"[{piece.telling.summary()}]")
+    say(f"[{piece.tokens} tokens, {piece.tokens / (time.perf_counter() - started):.0f}/s, {piece.stop_reason}]")
 
 
 def _add_verify(commands: Any) -> None:

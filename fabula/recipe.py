@@ -8,8 +8,8 @@ import dataclasses
 import functools
 import inspect
 import math
+import sys
 import tomllib
-import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib.resources import files
@@ -229,7 +229,7 @@ class Recipe:
         return self.train.tokens_per_step // self.model.context
 
 
-SECTIONS: dict[str, type] = {section.name: type(section.default_factory()) for section in fields(Recipe)}  # type: ignore[misc]
+SECTIONS: dict[str, type] = get_type_hints(Recipe)
 
 
 def shipped_recipes() -> list[str]:
@@ -336,7 +336,7 @@ def field_help() -> dict[str, str]:
     """Return the sentence that stands under each `section.field` in this file."""
     sentences = {}
     classes = {kind.__name__: section for section, kind in SECTIONS.items()}
-    for node in ast.parse(inspect.getsource(inspect.getmodule(Recipe) or types)).body:
+    for node in ast.parse(inspect.getsource(sys.modules[__name__])).body:
         if isinstance(node, ast.ClassDef) and node.name in classes:
             for entry, sentence in zip(node.body, node.body[1:], strict=False):
                 if (

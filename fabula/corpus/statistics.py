@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fabula.corpus.packing import pack
 from fabula.corpus.store import Split, TokenStore
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def describe(store: TokenStore) -> dict[str, Any]:
 
     Per split: `stories`, `tokens` (end-of-text included), `bytes` (UTF-8), `bytes_per_token` (end-of-text not
     counted), `story_tokens` (quantiles of the stories' lengths, end-of-text included), `longer_than` (for some
-    contexts, the stories that don't fit), and the counts of `COUNTS`.
+    contexts, the stories that don't fit), `filled` (for these contexts, the share of the positions that whole stories,
+    best-fit into windows, fill with targets), and the counts of `COUNTS`.
     """
     manifest = store.manifest
     return {
@@ -39,8 +41,8 @@ def describe(store: TokenStore) -> dict[str, Any]:
         "tokenizer": manifest["tokenizer"],
         "dtype": manifest["dtype"],
         "splits": {
-            "train": _describe(store.train, manifest["splits"]["train"]),
-            "validation": _describe(store.validation, manifest["splits"]["validation"]),
+            "train": _describe(store, store.train, manifest["splits"]["train"]),
+            "validation": _describe(store, store.validation, manifest["splits"]["validation"]),
         },
     }
 
@@ -65,12 +67,14 @@ def table(description: dict[str, Any]) -> "Table":
         shown.add_row(f"tokens in a story, {name}", *(f"{split['story_tokens'][name]:,}" for split in splits))
     for context in map(str, CONTEXTS):
         shown.add_row(f"stories over {context} tokens", *(f"{split['longer_than'][context]:,}" for split in splits))
+    for context in map(str, CONTEXTS):
+        shown.add_row(f"windows of {context} filled", *(f"{split['filled'][context]:.2%}" for split in splits))
     for key, meaning in COUNTS.items():
         shown.add_row(meaning, *(f"{split[key]:,}" for split in splits))
     return shown
 
 
-def _describe(split: Split, counts: dict[str, int]) -> dict[str, Any]:
+def _describe(store: TokenStore, split: Split, counts: dict[str, int]) -> dict[str, Any]:
     lengths = np.diff(split.offsets)
     percentiles = np.percentile(lengths, list(QUANTILES.values()), method="higher")
     return {
@@ -80,5 +84,9 @@ def _describe(split: Split, counts: dict[str, int]) -> dict[str, Any]:
         "bytes_per_token": counts["bytes"] / (split.tokens - split.stories),
         "story_tokens": {name: int(value) for name, value in zip(QUANTILES, percentiles, strict=True)},
         "longer_than": {str(context): int((lengths > context).sum()) for context in CONTEXTS},
+        "filled": {
+            str(context): pack("stories", split, context, 0, store.hash, store.end_of_text_id).fill
+            for context in CONTEXTS
+        },
         **{key: counts[key] for key in COUNTS},
     }

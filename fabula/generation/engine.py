@@ -23,7 +23,8 @@ from fabula.model.resolve import model_folder
 
 WIDTH = 8
 """Rows in every decoding step, used or not. A matrix product of another shape may add in another order, and a last bit
-can change a story; with one shape, a story doesn't depend on how many others are told beside it."""
+can change a story; with one shape, a story doesn't depend on how many others are told beside it. The price: a story
+told alone takes as long as eight."""
 
 StopReason = Literal["end-of-text", "max-new-tokens", "context"]
 
@@ -54,7 +55,7 @@ class Telling:
     seed: int
     """Tells this story again: `Sampling(seed=...)` with n = 1."""
     seconds: float
-    """From the call to this story's last token."""
+    """From the start of its batch, the prompt included, to its last token."""
     tokens_per_second: float
 
 
@@ -138,8 +139,14 @@ class Storyteller:
         """Return a prompt's tokens, led by end-of-text.
 
         Raises:
-            UserError: more tokens than the model's context, or tokens that the model doesn't know.
+            UserError: no Unicode text, more tokens than the model's context, or tokens that the model doesn't know.
         """
+        try:
+            prompt.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(
+                f"the prompt is not Unicode text: character {error.start} is half a surrogate pair"
+            ) from None
         tokens = self.lead + list(self.tokenizer.encode(prompt, add_special_tokens=False).ids)
         config = self.model.config
         if len(tokens) > config.context:

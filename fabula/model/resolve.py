@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import torch
+
 from fabula.errors import UserError
 from fabula.model.checkpoint import checkpoints, problems
 from fabula.terminal import say
@@ -53,6 +55,20 @@ def newest_run(runs: Path) -> Path:
     if not found:
         raise UserError(f"no run under {runs}/: train one with `fabula train nano`, or name a model with --model")
     return max(found, key=lambda run: max(path.stat().st_mtime for path in (run / "checkpoints").iterdir()))
+
+
+def choose_device(name: str) -> str:
+    """Return the device to compute on: `auto` takes a GPU when there is one.
+
+    Raises:
+        UserError: a GPU was asked for and there is none.
+    """
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
+    if not available[name]:
+        raise UserError(f"device {name!r} was asked for, but PyTorch sees none here; use cpu or auto")
+    return name
 
 
 def _from_hub(name: str) -> Path:

@@ -16,6 +16,7 @@ import torch
 
 import fabula
 from fabula.errors import UserError
+from fabula.model import resolve as devices
 from fabula.recipe import Train
 from fabula.terminal import say
 
@@ -66,13 +67,7 @@ def choose_device(train: Train, mine: Processes) -> torch.device:
     Raises:
         UserError: a GPU was asked for and there is none.
     """
-    kind = train.device
-    if kind == "auto":
-        kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UserError("train.device = 'cuda', but PyTorch sees no CUDA device here; use --train.device cpu or auto")
-    if kind == "mps" and not torch.backends.mps.is_available():
-        raise UserError("train.device = 'mps', but there is no Apple GPU here; use --train.device cpu or auto")
+    kind = devices.choose_device(train.device)
     if kind == "cuda":
         if mine.local_rank >= torch.cuda.device_count():
             raise UserError(

@@ -32,16 +32,16 @@ class TensorBoard:
         """Open the event file."""
         from torch.utils.tensorboard import SummaryWriter
 
-        self.writer = SummaryWriter(str(run / "tensorboard"))  # type: ignore[no-untyped-call]
+        self.writer = SummaryWriter(str(run / "tensorboard"))
 
     def log(self, step: int, metrics: dict[str, float]) -> None:
         """Write one scalar for each metric."""
         for name, value in metrics.items():
-            self.writer.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+            self.writer.add_scalar(name, value, step)
 
     def finish(self) -> None:
         """Close the event file."""
-        self.writer.close()  # type: ignore[no-untyped-call]
+        self.writer.close()
 
 
 class Online:

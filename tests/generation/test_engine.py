@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from tokenizers.processors import TemplateProcessing
 
 from fabula import generation
 from fabula.errors import UserError
@@ -183,6 +184,11 @@ def test_the_leading_end_of_text_is_not_penalized():
     assert telling.tokens == 3
 
 
+def test_a_prompt_that_is_no_text_is_refused(teller):
+    with pytest.raises(UserError, match="character 3 is half a surrogate"):
+        teller.encode("abc\udcff")
+
+
 def test_n_must_be_positive(teller):
     with pytest.raises(UserError, match="n = 0"):
         teller.tell(PROMPT, Sampling(), n=0)
@@ -205,12 +211,18 @@ def test_a_plain_folder_whose_tokenizer_adds_nothing_gets_a_leading_end_of_text(
     assert theirs.end_of_text == (0,)
 
 
-def test_a_tokenizer_with_its_own_beginning_keeps_it_and_any_end_of_text_ends(folder, tmp_path):
+def test_a_tokenizer_with_its_own_beginning_keeps_it():
+    tokenizer = tiny_tokenizer()
+    word = tokenizer.id_to_token(9)
+    tokenizer.post_processor = TemplateProcessing(single=f"{word} $A", pair=None, special_tokens=[(word, 9)])
+    teller = Storyteller(tiny_model(vocab_size=VOCABULARY), tokenizer, (0,))
+    assert teller.encode("Tom") == [9, *tiny_tokenizer().encode("Tom", add_special_tokens=False).ids]
+
+
+def test_any_of_several_ends_of_text_ends_a_story(folder, tmp_path):
     plain = shutil.copytree(folder, tmp_path / "plain")
-    (plain / "generation_config.json").write_text(json.dumps({"eos_token_id": list(range(1, VOCABULARY))}))
-    teller = Storyteller.load(plain)
-    assert teller.encode("") == [0]
-    (telling,) = teller.tell(PROMPT, Sampling())
+    (plain / "generation_config.json").write_text(json.dumps({"eos_token_id": list(range(VOCABULARY))}))
+    (telling,) = Storyteller.load(plain).tell(PROMPT, Sampling())
     assert (telling.tokens, telling.stop_reason) == (1, "end-of-text")
 
 

@@ -104,7 +104,7 @@ def pronoun_flipped(story: Story, chance: random.Random) -> Story | None:
 
 
 def feeling_changed(story: Story, chance: random.Random) -> Story | None:
-    places = narrated(story, r"(?:(?<=\bhe was )|(?<=she was ))(happy|sad|angry|scared|proud|worried|excited)\b")
+    places = narrated(story, r"(?<=[Hh]e was )(happy|sad|angry|scared|proud|worried|excited)\b")
     if not places:
         return None
     place = chance.choice(places)

@@ -8,15 +8,9 @@ import pytest
 from fabula import recipe as recipes
 from fabula.recipe import Recipe
 
-WORDS = (
-    "the cat dog sat ran found a ball under tree and was happy sad very then one day mom said yes no big red".split()
-)
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("FABULA_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+WORDS = """
+the cat dog sat ran found a ball under tree and was happy sad very then one day mom said yes no big red
+""".split()
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 """The built-in story world: a seeded simulator of small worlds that tells each history as a short story.
 
-    history(seed, index)  what happens: cast, places, things, events with causes and effects (planner, world, schemas)
-    tell(seed, index)     the same history as text, with the place in the text where each event is told (telling)
-    contradictions(story) what the text or the record states that cannot be true (checking; knows no simulator)
-    measures.measure(...) how varied and how sound many stories are
+history(seed, index)  what happens: cast, places, things, events with causes and effects (planner, world, schemas)
+tell(seed, index)     the same history as text, with the place in the text where each event is told (telling)
+contradictions(story) what the text or the record states that cannot be true (checking; knows no simulator)
+measures.measure(...) how varied and how sound many stories are
 """
 
 from __future__ import annotations

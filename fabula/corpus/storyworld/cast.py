@@ -145,9 +145,7 @@ class Stage(World):
         noun = self.pick([f for f in things.FOODS if f not in taken and (self.realm == "t" or f != "sandwich")])
         qualities = [q for q in things.FOOD_QUALITIES if not (noun in things.DRY_FOODS and q == "juicy")]
         qualities = [q for q in qualities if q != "warm" or noun in things.DRY_FOODS]
-        thing = Thing(
-            f"t{len(self.things)}", noun, self.pick(things.FOODS[noun]), self.pick(qualities), "food"
-        )
+        thing = Thing(f"t{len(self.things)}", noun, self.pick(things.FOODS[noun]), self.pick(qualities), "food")
         self.things.append(thing)
         self.begin("condition", thing.id, "whole")
         self.begin("lost", thing.id, "no")

@@ -16,7 +16,9 @@ def history(seed: int, index: int) -> Record:
     """Simulate the history of story `index` of the series `seed`; nothing is told yet, so spans are empty."""
     chance = random.Random(f"storyworld/{seed}/{index}/history")
     schema = chance.choices(SCHEMAS, cum_weights=_CUMULATIVE)[0]
-    stage = Stage(chance, trait=chance.choice(schema.traits), realm=chance.choice(schema.realms), indoors=schema.indoors)
+    stage = Stage(
+        chance, trait=chance.choice(schema.traits), realm=chance.choice(schema.realms), indoors=schema.indoors
+    )
     schema.unfold(stage)
     return Record(
         schema.name,

@@ -29,6 +29,7 @@ class Action:
 ACTIONS: dict[str, Action] = {
     "go": Action(moves=True),
     "go_home": Action(moves=True),
+    "wander": Action(moves=True),
     "enter_room": Action(moves=True),
     "come_by": Action(moves=True),
     "travel": Action(moves=True),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from fabula.corpus.storyworld.checking.replay import State
+from fabula.corpus.storyworld.lexicon import listed
 from fabula.corpus.storyworld.lexicon.feelings import FEELINGS
 from fabula.corpus.storyworld.lexicon.places import SETTINGS
 from fabula.corpus.storyworld.lexicon.things import COLOURS
@@ -47,23 +48,28 @@ _ONLY_AGENT = {
 """By kind of event: verbs whose subject can be nobody but the agent."""
 
 _ONLY_SPEAKER = frozenset(
-    "refuse warn promise dare refuse_dare advise teach tell_trouble call_help ask_turn apologise ask_food refuse_food "
-    "boast admit kind_winner admit_fault explain_secret vow tell_new invite wish_cry make_wish offer_wish praise "
-    "give_up_words obstacle_idea indoor_idea guess encourage thank_warmly wise_words comfort forgive_honest offer_help "
-    "offer_to_help ask_why_alone ask_wrong patience praise_plant no_time plan_gift ask_tidy put_off advise_tidy "
-    "gather_courage share_food offer_swap refuse_swap share_idea learn repair_craft try_fail succeed dare_done".split()
+    listed(
+        "refuse warn promise dare refuse_dare advise teach tell_trouble call_help ask_turn apologise "
+        "ask_food refuse_food "
+        "boast admit kind_winner admit_fault explain_secret vow tell_new invite wish_cry make_wish offer_wish praise "
+        "give_up_words obstacle_idea indoor_idea guess encourage thank_warmly wise_words comfort "
+        "forgive_honest offer_help "
+        "offer_to_help ask_why_alone ask_wrong patience praise_plant no_time plan_gift ask_tidy put_off advise_tidy "
+        "gather_courage share_food offer_swap refuse_swap share_idea learn repair_craft try_fail succeed dare_done"
+    )
 )
 """Kinds of events in which nobody but the agent says anything."""
 
 _SAID = "said|asked|called|cried|shouted|answered|replied|added|exclaimed|cheered"
+_SUBJECT = r"((?:[Tt]he (?:little )?)?(?!her\b|his\b)\w+)(?!\w|'s)"
 _SPEAKER = re.compile(
-    rf'"" (?:(?:{_SAID}) )?((?:the (?:little )?)?\w+)(?: (?:{_SAID}))?\b|\b((?:[Tt]he (?:little )?)?\w+) (?:{_SAID})\b[^".]*, ""'
+    rf'"" (?:{_SAID}) {_SUBJECT}|(?<="" ){_SUBJECT} (?:{_SAID})\b|\b{_SUBJECT} (?:{_SAID})\b[^".]*, ""'
 )
 
 _SPOT_KINDS = {"search", "find", "find_new", "had_found", "see_alone", "about_to_eat", "meet_magic"}
 _SPOTS = sorted({spot for setting in SETTINGS for spot in setting.spots}, key=len, reverse=True)
 _WHITHER = {setting.noun: setting.whither for setting in SETTINGS}
-_MOVING = {"go", "travel", "enter_room"}
+_MOVING = {"go", "wander", "travel", "enter_room"}
 
 
 @dataclass(frozen=True)
@@ -252,7 +258,7 @@ class _Reader:
         if passage.event.kind not in _ONLY_SPEAKER:
             return []
         agent = self.by_id[passage.event.agent]
-        speakers = [after or before for after, before in _SPEAKER.findall(passage.narration)]
+        speakers = ["".join(found) for found in _SPEAKER.findall(passage.narration)]
         return [
             f"{speaker} speaks, but it is {agent.name} who does"
             for speaker in speakers
@@ -290,7 +296,9 @@ class _Reader:
                 if value not in real:
                     problems.append(f"the {thing.noun} is told to be {found[2]!r}")
             if passage.after.get(("lost", thing.id)) == passage.before.get(("lost", thing.id)) == "yes":
-                used = re.search(rf"\b(played with|held|hugged|picked up|put down) the (\w+ )?{thing.noun}\b", passage.narration)
+                used = re.search(
+                    rf"\b(played with|held|hugged|picked up|put down) the (\w+ )?{thing.noun}\b", passage.narration
+                )
                 if used:
                     problems.append(f"{used[0]!r} while it is lost")
             if thing.id not in (passage.event.thing, passage.event.other):
@@ -311,7 +319,10 @@ class _Reader:
                 problems.append(f"{who.name} speaks to themselves")
             if re.search(rf"\b{name} and {name}\b", passage.text):
                 problems.append(f"{who.name} is told of as two people")
-            if re.search(rf"(?<![\w.] ){name} [^.!?\"]*\b(?:to|from|with|at|of|for|by|find|saw|hugged|thanked) {name}\b(?!')", passage.narration):
+            if re.search(
+                rf"(?<![\w.] ){name} [^.!?\"]*\b(?:to|from|with|at|of|for|by|find|saw|hugged|thanked) {name}\b(?!')",
+                passage.narration,
+            ):
                 problems.append(f"{who.name} does something to themselves")
         return problems
 
@@ -362,7 +373,8 @@ def _claim_pattern() -> re.Pattern[str]:
 _FEELING_CLAIM = _claim_pattern()
 _WHO = r"(?:[A-Z][a-z]+|he|she|him|her)"
 _HANDED = re.compile(
-    rf"\b(?P<giver>{_WHO}) (?:gave|handed) (?:(?:the|a|an|it) ?(?:\w+ ){{0,4}}?(?:back )?to (?!her [mdg])(?P<receiver>{_WHO})\b)"
+    rf"\b(?P<giver>{_WHO}) (?:gave|handed) (?:the|a|an|it) ?(?:\w+ ){{0,4}}?(?:back )?"
+    rf"to (?!her [mdg])(?P<receiver>{_WHO})\b"
 )
 _CONDITION_CLAIMS = {
     "gone": ("lost", "yes"),
@@ -372,4 +384,3 @@ _CONDITION_CLAIMS = {
     "whole again": ("condition", "whole"),
     "as good as": ("condition", "whole"),
 }
-

@@ -10,13 +10,19 @@ _IN_USE = {"play_with", "give", "give_back", "lend", "show", "snatch", "swap", "
 _AGENT_HOLDS = {"play_with", "give", "give_back", "lend", "lose", "mislay", "swap", "swap_back", "share_food", "refuse"}
 _FINDING = {"find", "had_found"}
 _HANDS_OVER = {"give", "give_back", "lend", "swap", "swap_back"}
-_MOVING = {"go", "go_home", "travel", "come_by", "enter_room"}
+_MOVING = {"go", "wander", "go_home", "travel", "come_by", "enter_room"}
 
 
 def replay(record: Record) -> tuple[list[str], list[State]]:
     """Return the conflicts in a record, and its states: before the first event, and after each event."""
     state: State = {(e.variable, e.subject): e.value for e in record.initial}
-    known = {x.id for x in (*record.characters, *record.things, *record.places)} | {"", "sky"}
+    known = {
+        "",
+        "sky",
+        *(c.id for c in record.characters),
+        *(t.id for t in record.things),
+        *(p.id for p in record.places),
+    }
     states = [dict(state)]
     problems: list[str] = []
     for place_in_record, event in enumerate(record.events):

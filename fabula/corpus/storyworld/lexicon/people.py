@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-GIRLS = (
+from fabula.corpus.storyworld.lexicon import listed
+
+GIRLS = listed(
     "Lily Mia Anna Sara Lucy Emma Zoe Ella Grace Ruby Rosie Nora Molly Daisy Amy Kate Jane Sue Ivy Alice Clara Eva "
     "Hannah Holly Jenny Julia Kim Laura Lola Maya Nina Olive Penny Polly Rachel Sally Sophie Tara Tina Violet Wendy "
     "Bella Cara Dora Elsa Fiona Gina Iris Lena Maria Nelly Pam Rita Stella Tess Zara"
-).split()
-BOYS = (
+)
+BOYS = listed(
     "Tom Ben Max Sam Tim Jack Leo Finn Noah Oscar Theo Willy Adam Alex Billy Bobby Charlie Dan David Eddie Eric Felix "
-    "Fred George Henry Hugo Ian Jake James Jim Joe John Kevin Kyle Liam Luke Mark Matt Mike Nick Oliver Owen Paul Peter "
+    "Fred George Henry Hugo Ian Jake James Jim Joe John Kevin Kyle Liam Luke Mark Matt Mike Nick Oliver "
+    "Owen Paul Peter "
     "Ray Rob Ryan Simon Steve Toby Tony Victor Zack Andy Carl Jamie"
-).split()
+)
 ANIMAL_NAMES = {
-    "she": (
-        "Dot Pip Birdie Hazel Clover Poppy Honey Berry Luna Minnie Cocoa Willow Fern Goldie Pearl Peach Sunny Tilly Button "
+    "she": listed(
+        "Dot Pip Birdie Hazel Clover Poppy Honey Berry Luna Minnie Cocoa Willow Fern Goldie Pearl Peach "
+        "Sunny Tilly Button "
         "Misty Petal Sky Maple Dolly Flora Kiki Lulu Nutmeg Pixie Twinkle"
-    ).split(),
-    "he": (
+    ),
+    "he": listed(
         "Benny Rocky Buddy Spot Teddy Monty Bruno Chip Gus Oggy Rusty Scout Bumble Barney Biscuit Duke Jasper Pepper "
         "Marvin Nibbles Otto Pebble Puddle Rufus Sandy Sparky Tucker Wally Wiggles Ziggy"
-    ).split(),
+    ),
 }
 
-FOREST_ANIMALS = (
+FOREST_ANIMALS = listed(
     "rabbit fox bear squirrel mouse hedgehog owl deer turtle frog badger raccoon beaver mole bird otter "
     "duck wolf snail skunk chipmunk toad"
-).split()
-FARM_ANIMALS = "pig hen cow sheep goat horse donkey duck goose cat dog lamb rooster mouse pony turkey".split()
-JUNGLE_ANIMALS = (
+)
+FARM_ANIMALS = listed("pig hen cow sheep goat horse donkey duck goose cat dog lamb rooster mouse pony turkey")
+JUNGLE_ANIMALS = listed(
     "monkey elephant lion tiger giraffe zebra parrot hippo crocodile panda kangaroo koala camel leopard"
-).split()
+)
 
-GOOD_TRAITS = (
+GOOD_TRAITS = listed(
     "kind brave clever cheerful gentle friendly playful helpful curious polite happy lively sweet smart funny "
     "quiet patient caring thoughtful honest"
-).split()
+)
 
 TRAIT_HABITS: dict[str, tuple[str, ...]] = {
     "kind": ("always had a nice word for everyone", "liked to help people"),

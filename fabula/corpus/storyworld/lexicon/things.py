@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-COLOURS = "red blue green yellow orange purple pink white brown black gray golden silver".split()
-_BRIGHT = "red blue green yellow orange purple pink white".split()
+from fabula.corpus.storyworld.lexicon import listed
+
+COLOURS = listed("red blue green yellow orange purple pink white brown black gray golden silver")
+_BRIGHT = listed("red blue green yellow orange purple pink white")
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ BREAKABLE_OWN = [n for n in TOYS + CLOTHES + BOOKS if n.breakage]
 WILD_OWN = [
     n
     for n in TOYS + TREASURES + CLOTHES
-    if n.noun in "ball kite drum toy boat shell stone feather bell hat scarf blanket ribbon button balloon whistle".split()
+    if n.noun
+    in listed("ball kite drum toy boat shell stone feather bell hat scarf blanket ribbon button balloon whistle")
     or n.noun in ("toy boat", "coin", "key", "umbrella", "wagon", "bucket")
 ]
 """What an animal may own."""
@@ -141,16 +144,16 @@ FOODS: dict[str, tuple[str, ...]] = {
     "honey cake": ("",),
 }
 """Foods that come one at a time, with the colours they can have."""
-FOOD_QUALITIES = "big,sweet,fresh,yummy,tasty,juicy,delicious,warm".split(",")
+FOOD_QUALITIES = listed("big,sweet,fresh,yummy,tasty,juicy,delicious,warm")
 DRY_FOODS = {"cookie", "cake", "pie", "sandwich", "muffin", "pancake", "cupcake", "honey cake"}
-SNACKS = (
+SNACKS = listed(
     "some cheese and bread|a bowl of warm soup|some fresh strawberries|a cup of cold milk|a plate of noodles|"
     "some crunchy carrots|a slice of chocolate cake|some popcorn|a jam sandwich|some sweet grapes|a boiled egg|"
     "a hot potato with butter|some apple juice|a bowl of rice and peas|two small pancakes|some nuts and raisins|"
     "a glass of lemonade|some toast with honey|a bowl of ice cream|some crackers"
-).split("|")
-WILD_SNACKS = (
+)
+WILD_SNACKS = listed(
     "some sweet berries|a few nuts|some fresh clover|a bit of honey|some juicy apples from the grass|"
     "a crunchy carrot|some tasty seeds|a handful of wild strawberries|some mushrooms|a soft pear"
-).split("|")
-FLOWERS = "daisy rose tulip sunflower lily violet poppy daffodil".split()
+)
+FLOWERS = listed("daisy rose tulip sunflower lily violet poppy daffodil")

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from fabula.corpus.storyworld.cast import Stage
-from fabula.corpus.storyworld.lexicon import people, things
+from fabula.corpus.storyworld.lexicon import listed, people, things
 from fabula.corpus.storyworld.lexicon.places import SETTINGS
 from fabula.corpus.storyworld.lexicon.weather import WEATHER
 from fabula.corpus.storyworld.record import Character, Place, Thing
 
-HOBBIES = (
+HOBBIES = listed(
     "draw pictures|sing songs|tell stories|dance in the rain|look at the stars|collect leaves|make things out of paper|"
     "play hide and seek|count the clouds|listen to the birds|climb trees|bake cookies|read about the sea|"
     "build tall towers|jump in puddles|watch the trains go by|play the drums on old pots|dress up as a pirate|"
     "paint with bright colors|ride a bike|make funny faces|help in the garden|look for bugs|sleep late"
-).split("|")
-WILD_HOBBIES = (
+)
+WILD_HOBBIES = listed(
     "sing songs|tell stories|dance in the rain|look at the stars|collect leaves|play hide and seek|count the clouds|"
     "listen to the wind|jump in puddles|make funny faces|look for berries|sleep in the sun|splash in the water|"
     "run through the grass|smell the flowers|watch the moon|make up songs|build little houses out of sticks"
-).split("|")
-TOPICS = (
+)
+TOPICS = listed(
     "a frog who wanted to fly|the moon|a very big sandwich|clouds|a bear who could not sleep|pirates|a cow on a bike|"
     "dinosaurs|a lost sock|stars|a dancing potato|the sea|a king with no shoes|dragons|a mouse in a hat|rainbows|"
     "a talking tree|fish|snowmen|a goat who ate a newspaper|the wind|trains|a duck with big boots|spiders|monkeys"
-).split("|")
+)
 
 
 def opening(stage: Stage, habit: bool = True) -> int:

@@ -33,7 +33,9 @@ def lost(stage: Stage) -> None:
     hero = stage.hero
     place = stage.outside()
     thing = stage.belonging(hero)
-    helper = stage.parent() if stage.likely(0.3) else stage.someone(stage.pick(("friend", "friend", "brother", "sister")))
+    helper = (
+        stage.parent() if stage.likely(0.3) else stage.someone(stage.pick(("friend", "friend", "brother", "sister")))
+    )
     opening(stage)
     own(stage, hero, thing)
     with_helper = stage.likely(0.6)
@@ -77,7 +79,9 @@ def _recover(stage: Stage, place: Place, thing: Thing, helper: Character, spot: 
         stage.act("thank", hero, b=helper, because=[back])
     else:
         think = stage.act("remember", hero, o=thing, spot=spot) if stage.likely(0.4) else missed
-        back = stage.act("find", hero, o=thing, together=(helper,), spot=spot, because=[think], feels={hero.id: "happy"})
+        back = stage.act(
+            "find", hero, o=thing, together=(helper,), spot=spot, because=[think], feels={hero.id: "happy"}
+        )
         if stage.likely(0.5):
             stage.act("thank_help", hero, b=helper, because=[back])
     ending(stage, stage.pick(_CAREFUL), (helper,), because=back)
@@ -119,11 +123,25 @@ def mystery(stage: Stage) -> None:
     guess = stage.act("guess", friend, b=hero, because=[heard])
     if stage.likely(0.6):
         guess = stage.act("encourage", hero, b=friend, because=[guess], feels={friend.id: "brave"})
-    seen = stage.act("discover", hero, together=(friend,), animal=animal, plight=plight, because=[heard, guess],
-                     spot=stage.pick(stage.setting(place).spots), feels={hero.id: "surprised", friend.id: "surprised"})  # fmt: skip
+    seen = stage.act(
+        "discover",
+        hero,
+        together=(friend,),
+        animal=animal,
+        plight=plight,
+        because=[heard, guess],
+        spot=stage.pick(stage.setting(place).spots),
+        feels={hero.id: "surprised", friend.id: "surprised"},
+    )
     freed = stage.act("free_animal", hero, together=(friend,), animal=animal, because=[seen])
-    stage.act("animal_glad", hero, together=(friend,), animal=animal, because=[freed],
-              feels={hero.id: "happy", friend.id: "happy"})  # fmt: skip
+    stage.act(
+        "animal_glad",
+        hero,
+        together=(friend,),
+        animal=animal,
+        because=[freed],
+        feels={hero.id: "happy", friend.id: "happy"},
+    )
     lesson = stage.pick(
         (
             "a scary sound may be someone who needs help",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fabula.corpus.storyworld.cast import Stage
 from fabula.corpus.storyworld.lexicon import things
-from fabula.corpus.storyworld.schemas.beats import aside, ending, opening, outing, own, play, use_of
+from fabula.corpus.storyworld.schemas.beats import aside, ending, opening, outing, play, use_of
 
 _FAIR = (
     "it is better to share than to fight",
@@ -25,19 +25,26 @@ def quarrel(stage: Stage) -> None:
     outing(stage, place, friend)
     about_thing = stage.likely(0.6)
     if about_thing:
-        thing = stage.belonging(friend if stage.likely(0.5) else hero, [n for n in things.TOYS if stage.realm == "t" or n in things.WILD_OWN])
+        thing = stage.belonging(
+            friend if stage.likely(0.5) else hero,
+            [n for n in things.TOYS if stage.realm == "t" or n in things.WILD_OWN],
+        )
         owner, other = (hero, friend) if stage.get("owner", thing.id) == hero.id else (friend, hero)
         stage.act("show", owner, b=other, o=thing, use=use_of(thing), feels={owner.id: "proud"})
-        stage.act("play_with", owner, o=thing, together=(other,), use=use_of(thing))
+        stage.act("play_with", owner, o=thing, use=use_of(thing))
         ask = stage.act("ask_turn", other, b=owner, o=thing)
         no = stage.act("refuse", owner, b=other, o=thing, because=[ask], feels={other.id: "angry"})
         grab = stage.act("snatch", other, b=owner, o=thing, because=[no], feels={owner.id: "angry"})
         fight = stage.act("quarrel", owner, b=other, because=[grab])
         broken = False
-        if next((n for n in things.TOYS + things.CLOTHES if n.noun == thing.noun and n.breakage), None) and stage.likely(0.35):
+        if next(
+            (n for n in things.TOYS + things.CLOTHES if n.noun == thing.noun and n.breakage), None
+        ) and stage.likely(0.35):
             broken = True
             fight = stage.act("pull_apart", owner, b=other, o=thing, because=[fight])
-            fight = stage.act("break", other, o=thing, because=[fight], breakage=_breakage(thing.noun), feels={other.id: "sorry"})
+            fight = stage.act(
+                "break", other, o=thing, because=[fight], breakage=_breakage(thing.noun), feels={other.id: "sorry"}
+            )
         first, second = other, owner
     else:
         games = stage.chance.sample(stage.setting(place).plays, 2)
@@ -54,8 +61,15 @@ def quarrel(stage: Stage) -> None:
         stage.act("give_back", first, b=second, o=thing, because=[sorry])
     peace = stage.act("forgive", second, b=first, because=[sorry], feels={first.id: "happy"})
     if about_thing and broken:
-        peace = stage.act("mend", first, o=thing, together=(second,), because=[sorry], tool=stage.pick(("some glue", "a bit of string", "some tape")),
-                          feels={first.id: "happy", second.id: "happy"})  # fmt: skip
+        peace = stage.act(
+            "mend",
+            first,
+            o=thing,
+            together=(second,),
+            because=[sorry],
+            tool=stage.pick(("some glue", "a bit of string", "some tape")),
+            feels={first.id: "happy", second.id: "happy"},
+        )
     elif about_thing:
         peace = stage.act("take_turns", second, b=first, o=thing, because=[peace])
     else:
@@ -84,7 +98,9 @@ def newcomer(stage: Stage) -> None:
         stage.act("wonder_about", friend, b=hero, together=())
     asked = stage.act("ask_why_alone", hero, b=new, because=[seen])
     told = stage.act("tell_new", new, b=hero, because=[asked])
-    invited = stage.act("invite", hero, b=new, because=[told], play=stage.pick(stage.setting(place).plays), feels={new.id: "happy"})
+    invited = stage.act(
+        "invite", hero, b=new, because=[told], play=stage.pick(stage.setting(place).plays), feels={new.id: "happy"}
+    )
     skill = stage.pick(
         (
             "<a> could stand on <a.his> head",
@@ -97,10 +113,23 @@ def newcomer(stage: Stage) -> None:
             "<a> knew a new game from far away",
         )
     )
-    shown = stage.act("show_talent", new, b=hero, talent=skill, because=[invited], feels={hero.id: "surprised", new.id: "proud"})
-    fun = stage.act("play", hero, together=(*together, new), play=stage.pick(stage.setting(place).plays), play2="laugh together", because=[shown])
+    shown = stage.act(
+        "show_talent", new, b=hero, talent=skill, because=[invited], feels={hero.id: "surprised", new.id: "proud"}
+    )
+    fun = stage.act(
+        "play",
+        hero,
+        together=(*together, new),
+        play=stage.pick(stage.setting(place).plays),
+        play2="laugh together",
+        because=[shown],
+    )
     lesson = stage.pick(
-        ("a new friend may be waiting just around the corner", "one kind word can make someone's day", "everyone feels shy sometimes")
+        (
+            "a new friend may be waiting just around the corner",
+            "one kind word can make someone's day",
+            "everyone feels shy sometimes",
+        )
     )
     ending(stage, lesson, (new,), because=fun)
 
@@ -114,23 +143,55 @@ def surprise(stage: Stage) -> None:
     stage.next_scene(stage.morning())
     woke = stage.act("birthday_morning", hero, feels={hero.id: "excited"})
     place = stage.outside()
-    busy1 = stage.act("too_busy", parent, b=hero, because=[woke], task=stage.pick(("cook", "clean the house", "write a long letter", "go to the market", "wash the windows")))
+    busy1 = stage.act(
+        "too_busy",
+        parent,
+        b=hero,
+        because=[woke],
+        task=stage.pick(("cook", "clean the house", "write a long letter", "go to the market", "wash the windows")),
+    )
     busy2 = stage.act("no_time", friend, b=hero, because=[woke])
     stage.next_scene()
     sad = stage.act("think_forgotten", hero, because=[busy1, busy2], feels={hero.id: "sad"})
-    stage.act("go", hero, p=place, play=stage.pick(stage.setting(place).plays), scene_words="it was very quiet there", because=[sad])
+    stage.act(
+        "wander",
+        hero,
+        p=place,
+        play=stage.pick(stage.setting(place).plays),
+        scene_words="it was very quiet there",
+        because=[sad],
+    )
     aside(stage, place, chance=0.4)
     stage.next_scene(stage.pick(("That evening", "Later", "When the sun went down", "After a long time")))
     home = stage.act("go_home", hero, p=stage.home)
     gift = stage.belonging(friend, [n for n in (things.OWNED if stage.realm == "t" else things.WILD_OWN)])
-    found = stage.act("surprise_party", friend, together=(parent,), b=hero, because=[home], feels={hero.id: "surprised"},
-                      decor=stage.pick(("balloons", "candles", "paper stars", "flowers", "little lights", "colorful flags")))  # fmt: skip
+    found = stage.act(
+        "surprise_party",
+        friend,
+        together=(parent,),
+        b=hero,
+        because=[home],
+        feels={hero.id: "surprised"},
+        decor=stage.pick(("balloons", "candles", "paper stars", "flowers", "little lights", "colorful flags")),
+    )
     explain = stage.act("explain_secret", parent, b=hero, because=[found])
     given = stage.act("give", friend, b=hero, o=gift, because=[found], feels={hero.id: "happy"})
     stage.act("thank", hero, b=friend, because=[given, explain])
     if stage.likely(0.5):
-        stage.act("eat_cake", hero, together=(friend, parent), cake=stage.pick(("chocolate", "carrot", "apple", "honey", "berry", "lemon", "banana", "cherry")))
-    ending(stage, stage.pick(("people who love you do not forget you", "some secrets are good ones", "it is good to wait and see")), (friend,), because=given)
+        stage.act(
+            "eat_cake",
+            hero,
+            together=(friend, parent),
+            cake=stage.pick(("chocolate", "carrot", "apple", "honey", "berry", "lemon", "banana", "cherry")),
+        )
+    ending(
+        stage,
+        stage.pick(
+            ("people who love you do not forget you", "some secrets are good ones", "it is good to wait and see")
+        ),
+        (friend,),
+        because=given,
+    )
 
 
 def sharing(stage: Stage) -> None:
@@ -141,7 +202,9 @@ def sharing(stage: Stage) -> None:
     food = stage.food(hero)
     hungry = stage.someone("friend", at=place) if stage.likely(0.5) else stage.stranger(place)
     opening(stage)
-    got = stage.act("get_food", hero, o=food, giver=stage.pick(("Mom", "Grandma", "a kind neighbor", "Grandpa", "an aunt")))
+    got = stage.act(
+        "get_food", hero, o=food, giver=stage.pick(("Mom", "Grandma", "a kind neighbor", "Grandpa", "an aunt"))
+    )
     outing(stage, place)
     aside(stage, place, chance=0.4)
     stage.act("about_to_eat", hero, o=food, because=[got], spot=stage.pick(stage.setting(place).spots))
@@ -153,9 +216,36 @@ def sharing(stage: Stage) -> None:
         asked = stage.act("feel_bad", hero, b=hungry, because=[no], feels={hero.id: "sorry"})
     else:
         stage.act("consider", hero, o=food, because=[asked])
-    shared = stage.act("share_food", hero, b=hungry, o=food, because=[asked], feels={hungry.id: "grateful", hero.id: "happy"})
+    shared = stage.act(
+        "share_food", hero, b=hungry, o=food, because=[asked], feels={hungry.id: "grateful", hero.id: "happy"}
+    )
     if stage.likely(0.6):
-        shared = stage.act("repay", hungry, b=hero, because=[shared], favour=stage.pick(
-            ("a funny story", "a secret path to the best berries", "a new song", "how to find animal tracks", "a hidden place with a great view", "a game with stones")))  # fmt: skip
-    ending(stage, stage.pick(("food tastes better when you share it", "half a meal with a friend is better than a whole one alone",
-                              "when you give, you get something back", "it feels good to be kind")), (hungry,) if hungry.named else (), because=shared)  # fmt: skip
+        shared = stage.act(
+            "repay",
+            hungry,
+            b=hero,
+            because=[shared],
+            favour=stage.pick(
+                (
+                    "a funny story",
+                    "a secret path to the best berries",
+                    "a new song",
+                    "a trick to find animal tracks",
+                    "a hidden place with a great view",
+                    "a game with stones",
+                )
+            ),
+        )
+    ending(
+        stage,
+        stage.pick(
+            (
+                "food tastes better when you share it",
+                "half a meal with a friend is better than a whole one alone",
+                "when you give, you get something back",
+                "it feels good to be kind",
+            )
+        ),
+        (hungry,) if hungry.named else (),
+        because=shared,
+    )

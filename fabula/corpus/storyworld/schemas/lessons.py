@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fabula.corpus.storyworld.cast import Stage
 from fabula.corpus.storyworld.lexicon import things
-from fabula.corpus.storyworld.schemas.beats import aside, breakage_of, ending, opening, outing, play, use_of
+from fabula.corpus.storyworld.lexicon.warnings import WARNINGS
+from fabula.corpus.storyworld.schemas.beats import aside, breakage_of, ending, opening, outing, use_of
 
 _TOOLS = ("some glue", "a roll of tape", "a needle and some thread", "a little hammer and a nail")
 
@@ -28,7 +27,20 @@ def broken(stage: Stage) -> None:
     if thing.category == "household":
         stage.next_scene(stage.morning())
         put = stage.act("leave_thing", owner, o=thing)
-        playing = stage.act("play_wild", hero, game=stage.pick(("played ball", "danced around", "ran in circles", "jumped on the sofa", "flew a paper plane", "played a pirate")))
+        playing = stage.act(
+            "play_wild",
+            hero,
+            game=stage.pick(
+                (
+                    "played ball",
+                    "danced around",
+                    "ran in circles",
+                    "jumped on the sofa",
+                    "flew a paper plane",
+                    "played a pirate",
+                )
+            ),
+        )
         causes = [put, playing]
         accident = stage.act("bump", hero, o=thing, because=causes)
     else:
@@ -37,65 +49,45 @@ def broken(stage: Stage) -> None:
         stage.act("warn_careful", owner, b=hero, o=thing)
         aside(stage, place, owner, chance=0.3)
         accident = stage.act("rough_play", hero, o=thing, because=[lent], use=use_of(thing))
-    broke = stage.act("break", hero, o=thing, because=[accident], breakage=breakage_of(thing), feels={hero.id: "scared"})
+    broke = stage.act(
+        "break", hero, o=thing, because=[accident], breakage=breakage_of(thing), feels={hero.id: "scared"}
+    )
     stage.next_scene()
     if stage.likely(0.5):
-        stage.act("want_hide", hero, o=thing, because=[broke], hiding=stage.pick(("under the bed", "behind a bush", "in a box", "under a blanket", "behind a door")))
+        stage.act(
+            "want_hide",
+            hero,
+            o=thing,
+            because=[broke],
+            hiding=stage.pick(("under the bed", "behind a bush", "in a box", "under a blanket", "behind a door")),
+        )
         stage.act("feel_guilty", hero, b=owner, because=[broke], feels={hero.id: "sorry"})
     told = stage.act("confess", hero, b=owner, o=thing, because=[broke], feels={owner.id: "sad"})
     sorry = stage.act("apologise", hero, b=owner, because=[told])
     forgiven = stage.act("forgive_honest", owner, b=hero, because=[sorry], feels={hero.id: "relieved"})
-    tool = stage.pick(_TOOLS[:2] if thing.category == "household" else _TOOLS[2:3] if thing.category == "clothes" else _TOOLS[:2])
+    tool = stage.pick(
+        _TOOLS[:2] if thing.category == "household" else _TOOLS[2:3] if thing.category == "clothes" else _TOOLS[:2]
+    )
     if stage.realm != "t":
         tool = stage.pick(("some sticky sap", "a strong blade of grass", "a thin vine", "some soft wax"))
-    mended = stage.act("mend", hero, o=thing, together=(owner,), because=[forgiven], tool=tool, feels={owner.id: "happy", hero.id: "happy"})
+    mended = stage.act(
+        "mend",
+        hero,
+        o=thing,
+        together=(owner,),
+        because=[forgiven],
+        tool=tool,
+        feels={owner.id: "happy", hero.id: "happy"},
+    )
     lesson = stage.pick(
-        ("it is always best to tell the truth", "telling the truth is brave", "everyone makes mistakes, but you can put them right",
-         "you should be careful with things that belong to others")  # fmt: skip
+        (
+            "it is always best to tell the truth",
+            "telling the truth is brave",
+            "everyone makes mistakes, but you can put them right",
+            "you should be careful with things that belong to others",
+        )
     )
     ending(stage, lesson, (owner,) if owner.role == "friend" else (), because=mended)
-
-
-@dataclass(frozen=True)
-class Warning:
-    """What one is told not to do and why; what happens then, how it is put right, and the lesson."""
-
-    rule: str  # after "do not"
-    why: str  # sentence
-    temptation: str  # clause
-    deed: str  # clause
-    harm: str  # clause
-    rescue: str  # clause: <b> helps <a>
-    lesson: str
-    realms: str
-
-
-WARNINGS = (
-    Warning("eat all the cookies", "Too many will make your tummy hurt.", "the cookies smelled so good", "<a> ate one cookie, then two, then all of them",
-            "<a.his> tummy hurt so much that <a> had to lie down", "<b> made some warm tea and rubbed <a.his> tummy", "too much of a good thing is not good", "t"),
-    Warning("touch the hot pot", "It will burn you.", "the soup smelled so good", "<a> put out a finger to touch the pot",
-            "it was so hot that <a> jumped back with a red finger", "<b> held the finger under cold water", "you should listen to a warning", "t"),
-    Warning("go near the deep water", "The water is fast there.", "a pretty flower grew at the edge of the water", "<a> leaned over to pick the flower",
-            "<a> slipped and fell in with a big splash", "<b> reached out a long stick and pulled <a.him> out", "some rules keep you safe", "twj"),
-    Warning("run on the wet floor", "You could slip and fall.", "the floor was as shiny as ice", "<a> ran as fast as the wind",
-            "<a> slipped and landed hard on the floor", "<b> put a cold cloth on the bump", "it is wise to slow down", "t"),
-    Warning("climb the old wall", "The stones are loose.", "there were ripe plums on the other side", "<a> climbed up, one stone after another",
-            "a stone came loose, and <a> fell into the bushes", "<b> lifted <a.him> out of the bushes and cleaned every scratch", "rules are there for a reason", "tw"),
-    Warning("open the green gate", "The goats will get out.", "a little goat looked so sweet behind the gate", "<a> opened the gate just a tiny bit",
-            "ten goats ran out and ate all the lettuce", "<b> rang a bell, and together they chased the goats back", "a small mistake can make a lot of work", "t"),
-    Warning("shake the bee tree", "The bees do not like that.", "golden honey dripped down the bark", "<a> shook the tree to get the honey",
-            "a cloud of bees flew out and chased <a.him> around", "<b> splashed water at the bees until they flew home", "it is better to ask before you take", "wj"),
-    Warning("go out without a coat", "It is cold today.", "the coat was so thick and itchy", "<a> left the coat behind and ran out to play",
-            "<a> began to sneeze and shiver", "<b> put a blanket around <a.him> and brought hot milk", "it is smart to listen to good advice", "t"),
-    Warning("eat the red berries", "They are not good for you.", "the berries were so red and shiny", "<a> put three berries in <a.his> mouth",
-            "they were so sour and bitter that <a> felt sick", "<b> gave <a.him> cold water to drink", "not everything pretty is good to eat", "twj"),
-    Warning("walk off the path", "It is easy to get lost.", "there was a strange light between the trees", "<a> left the path to look at the light",
-            "soon, <a> could not find the way back", "<b> called and called until <a> heard it and came running", "it is safer to stay together", "twj"),
-    Warning("wake the sleeping bear", "Bears get very grumpy.", "a honey pot stood right next to the bear", "<a> tiptoed to the honey and stepped on a twig",
-            "the bear woke up with a loud growl, and <a> ran", "<b> pulled <a.him> behind a rock until the bear went back to sleep", "some things are best left alone", "w"),
-    Warning("play with the scissors", "They are very sharp.", "<a> wanted to look pretty for the party", "<a> took the scissors and cut a bit of hair",
-            "there was a big, funny hole in the middle of <a.his> hair", "<b> combed it and cut it straight", "you should ask a grown-up for help", "t"),
-)  # fmt: skip
 
 
 def warning(stage: Stage) -> None:
@@ -125,11 +117,31 @@ def tidy(stage: Stage) -> None:
     thing = stage.belonging(hero, things.CLOTHES + things.TOYS + things.BOOKS)
     room = stage.outside(("bedroom", "living room"))
     opening(stage, habit=False)
-    mess = stage.act("leave_mess", hero, mess=stage.pick(("socks on the lamp", "crayons in the bed", "blocks on the stairs", "books under the rug", "crumbs on the pillow")))
+    mess = stage.act(
+        "leave_mess",
+        hero,
+        mess=stage.pick(
+            (
+                "socks on the lamp",
+                "crayons in the bed",
+                "blocks on the stairs",
+                "books under the rug",
+                "crumbs on the pillow",
+            )
+        ),
+    )
     stage.act("ask_tidy", parent, b=hero, because=[mess])
     stage.act("put_off", hero, b=parent)
     stage.next_scene(stage.pick(("The next day", "The next morning", "On Saturday")))
-    event = stage.pick(("a party", "a trip to the zoo", "a school show", "a picnic with friends", "a visit to Grandma" if parent.role != "grandma" else "a picnic"))
+    event = stage.pick(
+        (
+            "a party",
+            "a trip to the zoo",
+            "a school show",
+            "a picnic with friends",
+            "a visit to Grandma" if parent.role != "grandma" else "a picnic",
+        )
+    )
     stage.act("enter_room", hero, p=room)
     need = stage.act("need_thing", hero, o=thing, event=event, because=[mess])
     lost_it = stage.act("mislay", hero, o=thing, because=[mess])
@@ -140,7 +152,9 @@ def tidy(stage: Stage) -> None:
     spot = stage.pick(stage.setting(room).spots)
     found = stage.act("find", hero, o=thing, spot=spot, because=[tidied], feels={hero.id: "happy"})
     intime = stage.act("in_time", hero, event=event, because=[found])
-    lesson = stage.pick(("a tidy room saves a lot of time", "everything needs its own place", "it is better to clean up right away"))
+    lesson = stage.pick(
+        ("a tidy room saves a lot of time", "everything needs its own place", "it is better to clean up right away")
+    )
     ending(stage, lesson, because=intime)
 
 
@@ -151,18 +165,70 @@ def spoiled(stage: Stage) -> None:
     place = stage.outside()
     opening(stage)
     stage.next_scene("One day")
-    plan = stage.act("plan_outing", hero, b=friend, place_words=place.whither, goal=stage.pick(stage.setting(place).plays), feels={hero.id: "excited", friend.id: "excited"})
-    stage.act("pack", hero, together=(friend,), food=stage.pick(things.SNACKS if stage.realm == "t" else things.WILD_SNACKS))
-    storm = stage.pick(("dark clouds came and it began to rain", "a big storm blew in from the sea", "thunder rolled and rain poured down", "a cold wind came and brought hail"))
-    ruined = stage.act("spoil", hero, together=(friend,), storm=storm, because=[plan], feels={hero.id: "disappointed", friend.id: "disappointed"})
-    idea = stage.act("indoor_idea", friend, b=hero, because=[ruined], idea=stage.pick(
-        ("build a ship out of boxes and chairs", "have the picnic on the floor", "make a cave out of blankets", "put on a play with funny hats",
-         "cook a soup with everything we have", "have a treasure hunt inside", "paint a rainbow on a big sheet", "make an orchestra with pots and spoons")
-        if stage.realm == "t" else
-        ("have the picnic under a big leaf", "tell stories in a dry, warm hole", "float little boats in the puddles", "make music with the raindrops",
-         "paint the rocks with mud", "dance in the puddles", "build a house out of branches")))  # fmt: skip
+    plan = stage.act(
+        "plan_outing",
+        hero,
+        b=friend,
+        place_words=place.whither,
+        goal=stage.pick(stage.setting(place).plays),
+        feels={hero.id: "excited", friend.id: "excited"},
+    )
+    stage.act(
+        "pack", hero, together=(friend,), food=stage.pick(things.SNACKS if stage.realm == "t" else things.WILD_SNACKS)
+    )
+    storm = stage.pick(
+        (
+            "dark clouds came and it began to rain",
+            "a big storm blew in from the sea",
+            "thunder rolled and rain poured down",
+            "a cold wind came and brought hail",
+        )
+    )
+    ruined = stage.act(
+        "spoil",
+        hero,
+        together=(friend,),
+        storm=storm,
+        because=[plan],
+        feels={hero.id: "disappointed", friend.id: "disappointed"},
+    )
+    idea = stage.act(
+        "indoor_idea",
+        friend,
+        b=hero,
+        because=[ruined],
+        idea=stage.pick(
+            (
+                "build a ship out of boxes and chairs",
+                "have the picnic on the floor",
+                "make a cave out of blankets",
+                "put on a play with funny hats",
+                "cook a soup with everything we have",
+                "have a treasure hunt inside",
+                "paint a rainbow on a big sheet",
+                "make an orchestra with pots and spoons",
+            )
+            if stage.realm == "t"
+            else (
+                "have the picnic under a big leaf",
+                "tell stories in a dry, warm hole",
+                "float little boats in the puddles",
+                "make music with the raindrops",
+                "paint the rocks with mud",
+                "dance in the puddles",
+                "build a house out of branches",
+            )
+        ),
+    )
     fun = stage.act("do_idea", hero, together=(friend,), because=[idea], feels={hero.id: "happy", friend.id: "happy"})
     if stage.likely(0.6):
         fun = stage.act("sun_returns", hero, together=(friend,), because=[fun])
-    lesson = stage.pick(("a good idea can save any day", "fun is where your friends are", "plans can change, and that is okay", "a rainy day can be the best day"))
+    lesson = stage.pick(
+        (
+            "a good idea can save any day",
+            "fun is where your friends are",
+            "plans can change, and that is okay",
+            "a rainy day can be the best day",
+        )
+    )
     ending(stage, lesson, (friend,), because=fun)

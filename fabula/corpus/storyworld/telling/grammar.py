@@ -15,14 +15,17 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from fabula.corpus.storyworld.lexicon import listed
 from fabula.corpus.storyworld.telling.words import WORDS
 
 _TOKEN = re.compile(r"\[|\]|\||<=?[\w.]+>|\{\w+\}|[^\[\]|<{]+")
 _VOWEL_AFTER_A = re.compile(r"\b([Aa]) (?=((?:[aeiou]|hon|hour)\w*))")
 _SOUNDS_LIKE_CONSONANT = ("uni", "use", "one", "eu")
 _OBJECT_AFTER = frozenset(
-    "for to with of from at about on saw met found asked told gave made noticed left by near was than beside like "
-    "forgive thanked hugged beat along".split()
+    listed(
+        "for to with of from at about on saw met found asked told gave made noticed left by near was than beside like "
+        "forgive thanked hugged beat along"
+    )
 )
 
 

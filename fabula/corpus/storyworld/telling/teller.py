@@ -77,6 +77,7 @@ class Teller:
                 self._text += "\n"
                 self.discourse.end_paragraph()
                 self._paragraph_words = 0
+                self._spoken_in = -9
             for effect in event.effects:
                 self._apply(effect.variable, effect.subject, effect.value)
             self.discourse.stated_feelings = set()
@@ -124,7 +125,9 @@ class Teller:
                 del mine["=because"]
         if len(people) > 1:
             mine["c"] = [people[1]]
-        fitting = [t for t in pool if ("<=because>" in t) == ("=because" in mine) and ("<c.none>" in t) == ("c" in mine)]
+        fitting = [
+            t for t in pool if ("<=because>" in t) == ("=because" in mine) and ("<c.none>" in t) == ("c" in mine)
+        ]
         self._tell_sentences(self._choose(fitting, mine, False, feeling), mine, event)
 
     def _choose(self, pool: list[str], roles: Roles, timed: bool, kind: str) -> Template:
@@ -234,6 +237,8 @@ class Teller:
         manner = ""
         if verb in _PLAIN and self.chance.random() < (0.1 if feeling == "calm" else 0.35):
             manners = [m for m in FEELINGS[feeling].manners if m not in self._used and (after or m[:4] != "and ")]
+            if words[-1] == "?":
+                manners = [m for m in manners if "nod" not in m and "breath" not in m]
             if manners:
                 chosen = self.chance.choice(manners)
                 self._used.add(chosen)

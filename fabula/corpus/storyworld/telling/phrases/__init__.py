@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from fabula.corpus.storyworld.telling.phrases import common, doing, feelings, meeting, trouble
+from fabula.corpus.storyworld.telling.phrases.common import PHRASES as COMMON
+from fabula.corpus.storyworld.telling.phrases.doing import PHRASES as DOING
+from fabula.corpus.storyworld.telling.phrases.feelings import REACTIONS, REASONS
+from fabula.corpus.storyworld.telling.phrases.meeting import PHRASES as MEETING
+from fabula.corpus.storyworld.telling.phrases.trouble import PHRASES as TROUBLE
 
-PHRASES: dict[str, list[str]] = {
-    **common.PHRASES,
-    **doing.PHRASES,
-    **meeting.PHRASES,
-    **trouble.PHRASES,
-}
-REACTIONS = feelings.REACTIONS
-REASONS = feelings.REASONS
+__all__ = ["PHRASES", "REACTIONS", "REASONS"]
+
+PHRASES: dict[str, list[str]] = {**COMMON, **DOING, **MEETING, **TROUBLE}

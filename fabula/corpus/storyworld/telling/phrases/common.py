@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (one template per line)
 """Phrases that every kind of story needs: beginnings, going, seeing, weather, pauses, endings."""
 
 from __future__ import annotations
@@ -38,16 +39,22 @@ PHRASES: dict[str, list[str]] = {
         "<g> {went} <p.to> to <=play>",
         "<g> went <p.to>[| because <g> wanted to <=play>]",
         "<g> decided to go <p.to>",
-        "<g> [packed a small bag and |put on shoes and |]went <p.to>",
+        "<g> [packed a small bag and |]went <p.to>",
         "<g> [skipped|hopped|marched] <p.to> with [a song|a happy song|a smile]",
         "<g> wanted to <=play>, so <g> {went} <p.to>",
         "<g> [made|took] a trip <p.to>",
         "<g> {went} <p.to> // <=scene_words>",
         "<g> [walked|ran] [down the path|along the road|past the old mill|over the bridge] <p.to>",
     ],
+    "wander": [
+        "<a> walked slowly <p.to>",
+        "<a> did not want to stay inside and went <p.to>",
+        "<a> put on a sad little smile and went <p.to> alone",
+        "with nothing else to do, <a> walked <p.to>",
+    ],
     "go_home": [
         "<g> {went} home",
-        "<g> [walked|ran|skipped|hurried] home [before dark|as the sun went down|as fast as they could<c.none>]",
+        "<g> [ran|hurried] [all the way |]home",
         "when [it got dark|the sun went down|the first star came out], <g> went home",
         "[soon|then] it was time to go home",
     ],
@@ -121,7 +128,7 @@ PHRASES: dict[str, list[str]] = {
         "<a> learned [that|an important lesson:] <=lesson>",
         "[from that day on|after that day], <a> [knew|always remembered] that <=lesson>",
         "<a> [understood|now knew] that <=lesson>",
-        "that [day|night], <a> learned [something important|a good lesson]: <=lesson>",
+        "that day, <a> learned [something important|a good lesson]: <=lesson>",
         "<a> never forgot what <a> learned that day: <=lesson>",
         "a> Now I know that <=lesson>.",
         "the moral of the story is that <=lesson>",

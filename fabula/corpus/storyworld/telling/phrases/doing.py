@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (one template per line)
 """Phrases for what people set out to do: learning, contests, making, rescuing, quests, gardens, wishes."""
 
 from __future__ import annotations
@@ -62,13 +63,21 @@ PHRASES: dict[str, list[str]] = {
         "a> Nobody can beat me. You don't have a chance<b.voc>!",
         "<a> laughed at <b.him> // a> You are much too slow.",
     ],
-    "contest_start": ["everyone stood in line // ready, set, go!", "a whistle blew, and off they went", "g> Ready, set, go!<c.none>"],
+    "contest_start": [
+        "everyone stood in line // ready, set, go!",
+        "a whistle blew, and off they went",
+        "g> Ready, set, go!<c.none>",
+    ],
     "waste_time": [
         "<a> was so sure of winning that <a> stopped for a nap in the shade",
         "halfway there, <a> stopped to show off for the crowd",
         "<a> did not even try hard and stopped for a snack",
     ],
-    "keep_going": ["but <a> did not stop", "<a> kept going, step by step", "<a> did not look left or right and just went on"],
+    "keep_going": [
+        "but <a> did not stop",
+        "<a> kept going, step by step",
+        "<a> did not look left or right and just went on",
+    ],
     "win": [
         "in the end, <a> won the <=contest>, and <b> was too late",
         "when <b> looked up, <a> had already won",
@@ -111,7 +120,12 @@ PHRASES: dict[str, list[str]] = {
         "<a> went too far and got stuck <=stuck>",
         "one wrong step, and <a> was stuck <=stuck>",
     ],
-    "call_help": ["a> Help! I can't get out!", "a> Help me<b.voc>! I am stuck!", "<a> called for help", "a> {ohno} I can't move! Please help!"],
+    "call_help": [
+        "a> Help! I can't get out!",
+        "a> Help me<b.voc>! I am stuck!",
+        "<a> called for help",
+        "a> {ohno} I can't move! Please help!",
+    ],
     "pull_fail": [
         "<a> pulled and pulled, but it did not work",
         "<a> reached out a hand, but it was too far",
@@ -123,7 +137,11 @@ PHRASES: dict[str, list[str]] = {
         "a> I will get help! // {soon}, <a> came back with <b>",
         "<a> called as loud as <a> could // <b> heard it and came running",
     ],
-    "bring_tool": ["a> We can use <=tool>.", "<a> {thought} and then brought <=tool>", "<a> had <=tool> // a> This will do it!"],
+    "bring_tool": [
+        "a> We can use <=tool>.",
+        "<a> {thought} and then brought <=tool>",
+        "<a> had <=tool> // a> This will do it!",
+    ],
     "have_idea": [
         "then <a> had an idea // <a> looked around and found <=tool>",
         "a> Wait, I have an idea! // <a> went to get <=tool>",
@@ -153,7 +171,11 @@ PHRASES: dict[str, list[str]] = {
         "first, <=step> // after that, <=step2>",
         "<=step>, and <=step2>",
     ],
-    "mishap": ["but then <=mishap> // a> {ohno}", "then something went wrong: <=mishap>", "everything went well until <=mishap>"],
+    "mishap": [
+        "but then <=mishap> // a> {ohno}",
+        "then something went wrong: <=mishap>",
+        "everything went well until <=mishap>",
+    ],
     "repair_craft": [
         "but <a> did not give up // <=repair>",
         "<a> {thought} // then <=repair>",
@@ -187,9 +209,20 @@ PHRASES: dict[str, list[str]] = {
         "the way <p.to> was long, but <g> did not get tired",
     ],
     "obstacle": ["{soon}, <=sight>", "but <=sight>", "then <g> had to stop: <=sight>", "after a while, <=sight>"],
-    "obstacle_fail": ["<=fail>", "first, <=fail>", "a> I will try. // but <=fail>", "a> Now what? // <=fail>"],
-    "obstacle_idea": ["a> I know! <=idea>", "a> <=idea>", "<a> {thought} // a> <=idea>", "then <a> had an idea // a> <=idea>", "a> Don't worry<b.voc>! <=idea>"],
-    "obstacle_pass": ["so <=passed>", "and that is what they did<c.none>: <=passed>", "{carefully}, <=passed>", "it worked: <=passed>!"],
+    "obstacle_fail": ["<=fail>", "first, <=fail>", "a> I will try. // <=fail>", "a> Now what? // <=fail>"],
+    "obstacle_idea": [
+        "a> I know! <=idea>",
+        "a> <=idea>",
+        "<a> {thought} // a> <=idea>",
+        "then <a> had an idea // a> <=idea>",
+        "a> Don't worry<b.voc>! <=idea>",
+    ],
+    "obstacle_pass": [
+        "so <=passed>",
+        "and that is what they did<c.none>: <=passed>",
+        "{carefully}, <=passed>",
+        "it worked: <=passed>!",
+    ],
     "find_new": [
         "and there, <=spot>, was <o.a>!",
         "{finally}, <g> saw <o.a> <=spot> // <a> picked it up {carefully}",
@@ -223,7 +256,11 @@ PHRASES: dict[str, list[str]] = {
         "<a> watered the spot and [sang to it|talked to it|sat next to it]",
         "<a> took care of it, in sun and in rain",
     ],
-    "plant_danger": ["but then <=danger>", "one night, something happened: <=danger>", "the first green leaves came up // but <=danger>"],
+    "plant_danger": [
+        "but then <=danger>",
+        "one night, something happened: <=danger>",
+        "the first green leaves came up // but <=danger>",
+    ],
     "protect_plant": [
         "<a> stayed with it and kept it safe",
         "<a> built a little fence out of sticks around it",

@@ -1,7 +1,7 @@
+# ruff: noqa: E501 (one template per line)
 """How a feeling shows (`a` feels it; `c` too, when several do), and why, by the kind of event that is the reason."""
 
 from __future__ import annotations
-
 
 REACTIONS: dict[str, list[str]] = {
     "happy": [

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (one template per line)
 """Phrases for what happens between people: meeting, asking, giving, thanking, quarrelling, making up."""
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ PHRASES: dict[str, list[str]] = {
     "share_idea": [
         "but then <a> had an idea // a> We can play with both of them together!",
         "a> But we can share! You play with my <o.noun>, and I play with your <u.noun>.",
-        "a> You can use my <o.noun> whenever you come here<b.voc>!",
+        "a> But you can use my <o.noun> whenever you come here<b.voc>!",
     ],
     "play_both": [
         "so <g> played with both, <o> and <u>",
@@ -330,8 +331,9 @@ PHRASES: dict[str, list[str]] = {
         "a> Come and sit with me. There is enough for both of us! // so <w> shared <o>",
     ],
     "repay": [
-        "[to say thank you|as a thank you], <a> [shared|showed <b.him>] <=favour>",
-        "a> Now I have something for you, too. // it was <=favour>",
+        "[to say thank you|as a thank you], <a> shared <=favour> with <b.him>",
+        "a> Now I have something for you, too. // and <a> shared <=favour> with <b.him>",
+        "a> I have no food, but I can share something else. // it was <=favour>",
     ],
     # strangers
     "plight": ["<=plight>", "b> Oh, look! // <=plight>", "something was wrong: <=plight>"],
@@ -342,7 +344,13 @@ PHRASES: dict[str, list[str]] = {
         "<a> [came closer|went over|stopped] // a> Can I help you?",
         "a> Is something the matter?",
     ],
-    "tell_trouble": ["a> <=words>", "a> Oh dear! <=words>", "a> <=words> I do not know what to do.", "<a> sighed // a> <=words>", "a> <=words> Nobody has time to help me."],
+    "tell_trouble": [
+        "a> <=words>",
+        "a> Oh dear! <=words>",
+        "a> <=words> I do not know what to do.",
+        "<a> sighed // a> <=words>",
+        "a> <=words> Nobody has time to help me.",
+    ],
     "offer_to_help": [
         "a> I can help you!",
         "a> {dontworry} I will help you.",

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (one template per line)
 """Phrases for what goes wrong: lost and broken things, fears, warnings, mishaps; and for how it is put right."""
 
 from __future__ import annotations
@@ -124,7 +125,11 @@ PHRASES: dict[str, list[str]] = {
         "b> May I borrow your <o.noun>? // a> {yes}",
         "<a> gave <o> to <b.him> for a little while",
     ],
-    "warn_careful": ["a> Please be careful with it.", "a> Just don't be too wild with it<b.voc>!", "<b> promised to be careful with it"],
+    "warn_careful": [
+        "a> Please be careful with it.",
+        "a> Just don't be too wild with it<b.voc>!",
+        "<b> promised to be careful with it",
+    ],
     "rough_play": [
         "<a> wanted to <=use>, but <a> was too [wild|fast|rough]",
         "<a> ran too fast, tripped over a root, and fell with <o> in <a.his> hands",
@@ -193,7 +198,7 @@ PHRASES: dict[str, list[str]] = {
         "<a> tried, but it was too [hard|scary] // <=first>",
         "still, <a> wanted to try // <=first>",
         "<=first> // a> I can't do it!",
-        "very slowly, <a> tried to <=dare> // but <=first>",
+        "very slowly, <a> tried to <=dare> // <=first>",
     ],
     "advise": [
         "a> <=advice>",
@@ -236,7 +241,12 @@ PHRASES: dict[str, list[str]] = {
         "<a> had just one rule for <b.him> // a> You must never <=rule>. <=why>",
         "a> Listen to me<b.voc>. Do not <=rule>. <=why>",
     ],
-    "promise": ["a> I won't!", "<a> nodded // a> I promise!", "a> Okay<b.voc>. I will be good.", "<a> said yes, but was already thinking of something else"],
+    "promise": [
+        "a> I won't!",
+        "<a> nodded // a> I promise!",
+        "a> Okay<b.voc>. I will be good.",
+        "<a> said yes, but was already thinking of something else",
+    ],
     "tempt": [
         "but <=temptation> // <a> forgot what <a> had been told",
         "but <=temptation> // a> Just this once!",
@@ -271,15 +281,27 @@ PHRASES: dict[str, list[str]] = {
         "<a.his> room looked like a storm had been there: there were even <=mess>",
         "in <a.his> room, there were <=mess>, and you could not see the floor",
     ],
-    "ask_tidy": ["a> Please clean up your room<b.voc>!", "a> You will lose something in that mess one day.", "<a> asked <b.him> to tidy up"],
+    "ask_tidy": [
+        "a> Please clean up your room<b.voc>!",
+        "a> You will lose something in that mess one day.",
+        "<a> asked <b.him> to tidy up",
+    ],
     "put_off": ["a> I will do it tomorrow.", "a> Later! I am busy now.", "but <a> went out to play"],
     "need_thing": [
         "it was the day of <=event> // <a> wanted to bring <a.his> <o.full>",
         "there was going to be <=event>, and <a> needed <a.his> <o.full> for it",
         "a> Today is <=event>! I just need my <o.noun>.",
     ],
-    "enter_room": ["<a> went <p.to> to get ready", "<a> ran <p.to> // it was a mess from wall to wall", "<a> came <p.to>, but there was no room to walk"],
-    "mislay": ["but where was it?", "it had to be somewhere in that mess", "somewhere under all those things, it was waiting"],
+    "enter_room": [
+        "<a> went <p.to> to get ready",
+        "<a> ran <p.to> // it was a mess from wall to wall",
+        "<a> came <p.to>, but there was no room to walk",
+    ],
+    "mislay": [
+        "but where was it?",
+        "it had to be somewhere in that mess",
+        "somewhere under all those things, it was waiting",
+    ],
     "advise_tidy": [
         "a> You will only find it if you clean up first.",
         "a> Let's put everything in its place, and then we will see.",
@@ -290,14 +312,22 @@ PHRASES: dict[str, list[str]] = {
         "<g> picked up one thing after another until the floor was clean",
         "<a> began to clean up // it took a long time, but the pile got smaller and smaller",
     ],
-    "in_time": ["<a> was just in time for <=event>", "<a> ran all the way and was not late for <=event>", "and so <=event> could begin"],
+    "in_time": [
+        "<a> was just in time for <=event>",
+        "<a> ran all the way and was not late for <=event>",
+        "and so <=event> could begin",
+    ],
     # spoiled plans
     "plan_outing": [
         "<w> had a plan: they wanted to go <=place_words> and <=goal>",
         "a> Let's go <=place_words> today! // b> Yes! We can <=goal>!",
         "<a> and <b.him> wanted to go <=place_words> to <=goal> // they had talked about it all week",
     ],
-    "pack": ["<g> packed <=food> in a basket", "<g> put <=food> into a bag", "<a> got the bag ready, and <c> brought <=food>"],
+    "pack": [
+        "<g> packed <=food> in a basket",
+        "<g> put <=food> into a bag",
+        "<a> got the bag ready, and <c> brought <=food>",
+    ],
     "spoil": [
         "but just as they opened the door, <=storm><c.none> // a> {ohno} Now we can't go.",
         "but then <=storm> // c> Our whole day is ruined!",
