@@ -30,7 +30,7 @@ def attention(q_BTHD: Tensor, k_BSKD: Tensor, v_BSKD: Tensor, boundaries: Tensor
         if group > 1:
             k_BSKD, v_BSKD = k_BSKD.repeat_interleave(group, 2), v_BSKD.repeat_interleave(group, 2)
         flat = [x.flatten(0, 1) for x in (q_BTHD, k_BSKD, v_BSKD)]
-        out_NHD: Tensor = document_attention(*flat, boundaries)[0]
+        out_NHD: Tensor = document_attention(*flat, boundaries)
         return out_NHD.view_as(q_BTHD)
     if q_BTHD.device.type == "cuda" and q_BTHD.dtype in (torch.float16, torch.bfloat16):
         return _varlen(q_BTHD, k_BSKD, v_BSKD, boundaries)
@@ -102,46 +102,35 @@ def document_mask(boundaries: Tensor, B: int, T: int) -> Tensor:
 
 
 @torch.library.custom_op("fabula::document_attention", mutates_args=())
-def document_attention(q_NHD: Tensor, k_NHD: Tensor, v_NHD: Tensor, boundaries: Tensor) -> tuple[Tensor, Tensor]:
-    """Attend within documents on a CPU; returns the values (NHD) and each row's log-sum-exp (NH, float32)."""
+def document_attention(q_NHD: Tensor, k_NHD: Tensor, v_NHD: Tensor, boundaries: Tensor) -> Tensor:
+    """Attend within documents on a CPU; returns the values, shape NHD."""
     out_NHD = torch.empty_like(q_NHD, memory_format=torch.contiguous_format)
-    lse_NH = torch.empty(q_NHD.shape[:2], dtype=torch.float32)
     for index in _buckets(boundaries, q_NHD.shape[1]):
         q, k, v = (_gather(x, index) for x in (q_NHD, k_NHD, v_NHD))
-        scores = _causal_scores(q, k)
-        lse = scores.logsumexp(-1)
-        values = torch.bmm(scores.sub_(lse[..., None]).exp_().to(v.dtype), v)
-        _scatter(out_NHD, index, values)
-        _scatter(lse_NH, index, lse)
-    return out_NHD, lse_NH
+        _scatter(out_NHD, index, torch.bmm(_weights(q, k).to(v.dtype), v))
+    return out_NHD
 
 
 @document_attention.register_fake
-def _(q_NHD: Tensor, k_NHD: Tensor, v_NHD: Tensor, boundaries: Tensor) -> tuple[Tensor, Tensor]:
-    return q_NHD.new_empty(q_NHD.shape), q_NHD.new_empty(q_NHD.shape[:2], dtype=torch.float32)
+def _(q_NHD: Tensor, k_NHD: Tensor, v_NHD: Tensor, boundaries: Tensor) -> Tensor:
+    return q_NHD.new_empty(q_NHD.shape)
 
 
 @torch.library.custom_op("fabula::document_attention_backward", mutates_args=())
 def document_attention_backward(
-    grad_NHD: Tensor,
-    q_NHD: Tensor,
-    k_NHD: Tensor,
-    v_NHD: Tensor,
-    out_NHD: Tensor,
-    lse_NH: Tensor,
-    boundaries: Tensor,
+    grad_NHD: Tensor, q_NHD: Tensor, k_NHD: Tensor, v_NHD: Tensor, out_NHD: Tensor, boundaries: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of q, k and v (FlashAttention-2, Dao 2023, algorithm 2: weights recomputed from `lse`)."""
+    """Return the gradients of q, k and v; the weights are computed again, they would fill the memory if kept."""
     gradients = [torch.empty_like(x, memory_format=torch.contiguous_format) for x in (q_NHD, k_NHD, v_NHD)]
     scale = q_NHD.shape[-1] ** -0.5
+    # Softmax's gradient is weights * (grad_weights - delta), with delta = sum(grad * out) (Dao, 2023, equation 4).
     delta_NH = (grad_NHD.float() * out_NHD.float()).sum(-1)
     for index in _buckets(boundaries, q_NHD.shape[1]):
         q, k, v, grad = (_gather(x, index) for x in (q_NHD, k_NHD, v_NHD, grad_NHD))
-        lse, delta = _gather(lse_NH, index), _gather(delta_NH, index)
-        weights = _causal_scores(q, k).sub_(lse[..., None]).exp_()
+        weights = _weights(q, k)
         grad_v = torch.bmm(weights.to(v.dtype).transpose(1, 2), grad)
-        grad_scores = torch.bmm(grad, v.transpose(1, 2)).float().sub_(delta[..., None]).mul_(weights).mul_(scale)
-        grad_scores = grad_scores.to(q.dtype)
+        delta = _gather(delta_NH, index)[..., None]
+        grad_scores = torch.bmm(grad, v.transpose(1, 2)).float().sub_(delta).mul_(weights).mul_(scale).to(q.dtype)
         grad_q, grad_k = torch.bmm(grad_scores, k), torch.bmm(grad_scores.transpose(1, 2), q)
         for gradient, part in zip(gradients, (grad_q, grad_k, grad_v), strict=True):
             _scatter(gradient, index, part)
@@ -150,25 +139,17 @@ def document_attention_backward(
 
 @document_attention_backward.register_fake
 def _(
-    grad_NHD: Tensor,
-    q_NHD: Tensor,
-    k_NHD: Tensor,
-    v_NHD: Tensor,
-    out_NHD: Tensor,
-    lse_NH: Tensor,
-    boundaries: Tensor,
+    grad_NHD: Tensor, q_NHD: Tensor, k_NHD: Tensor, v_NHD: Tensor, out_NHD: Tensor, boundaries: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     return q_NHD.new_empty(q_NHD.shape), k_NHD.new_empty(k_NHD.shape), v_NHD.new_empty(v_NHD.shape)
 
 
 def _save_for_backward(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
-    ctx.save_for_backward(*inputs[:3], *output, inputs[3])
-    ctx.mark_non_differentiable(output[1])
+    ctx.save_for_backward(*inputs[:3], output, inputs[3])
 
 
-def _backward(ctx, grad_NHD, _):  # type: ignore[no-untyped-def]
-    q_NHD, k_NHD, v_NHD, out_NHD, lse_NH, boundaries = ctx.saved_tensors
-    return *document_attention_backward(grad_NHD, q_NHD, k_NHD, v_NHD, out_NHD, lse_NH, boundaries), None
+def _backward(ctx, grad_NHD):  # type: ignore[no-untyped-def]
+    return *document_attention_backward(grad_NHD, *ctx.saved_tensors), None
 
 
 document_attention.register_autograd(_backward, setup_context=_save_for_backward)
@@ -212,9 +193,9 @@ def _scatter(x_NHD: Tensor, index: Tensor, rows: Tensor) -> None:
     x_NHD[index[real]] = rows[real].to(x_NHD.dtype)
 
 
-def _causal_scores(q: Tensor, k: Tensor) -> Tensor:
-    """Return scaled scores (documents * H, longest, longest) in float32, minus infinity above the diagonal."""
+def _weights(q: Tensor, k: Tensor) -> Tensor:
+    """Return the attention weights (documents * H, longest, longest) in float32, zero above the diagonal."""
     above = torch.full((q.shape[1], q.shape[1]), float("-inf")).triu_(1)
     if q.dtype == torch.float32:
-        return torch.baddbmm(above, q, k.transpose(1, 2), alpha=q.shape[-1] ** -0.5)
-    return torch.bmm(q, k.transpose(1, 2)).float().mul_(q.shape[-1] ** -0.5).add_(above)
+        return torch.baddbmm(above, q, k.transpose(1, 2), alpha=q.shape[-1] ** -0.5).softmax(-1)
+    return torch.bmm(q, k.transpose(1, 2)).float().mul_(q.shape[-1] ** -0.5).add_(above).softmax(-1)

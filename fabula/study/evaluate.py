@@ -56,6 +56,23 @@ class Evaluation:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
+    def summary(self) -> str:
+        """Return what a person wants to know, in a few lines."""
+
+        def line(name: str, value: float, interval: Interval | None) -> str:
+            return f"  {name:12} {value:.4f}" + (f"  [{interval[0]:.4f}, {interval[1]:.4f}]" if interval else "")
+
+        seen = "not known" if self.stories_in_training is None else f"{self.stories_in_training:,}"
+        return "\n".join(
+            [
+                f"{self.model} on {self.corpus}: {self.stories:,} held-out stories, {self.tokens:,} tokens",
+                line("nats/token", self.nats_per_token, self.nats_per_token_interval),
+                line("bits/byte", self.bits_per_byte, self.bits_per_byte_interval),
+                "  (95 % bootstrap intervals over stories)",
+                f"  of these stories also in the training text: {seen}; cut to the context: {self.cut_stories:,}",
+            ]
+        )
+
 
 def evaluate(
     model_folder: Path,

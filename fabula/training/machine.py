@@ -36,7 +36,7 @@ BF16_PEAK_FLOPS = {
     "RTX 3090": 71e12,
 }
 """Dense bfloat16 FLOP/s from the makers' data sheets; the first name found in the device's name counts."""
-COMPILE_PAYS_AFTER = 3e14
+COMPILE_PAYS_AFTER = 1e14
 """Training FLOPs of a run from which `compile = "auto"` compiles on a CPU: less is over before it pays."""
 
 

@@ -63,7 +63,9 @@ def _verify_whole(path: Path, check: Callable[[], object]) -> Verification:
 
 def _verify_run(run: Path) -> Verification:
     series = checkpoints(run / "checkpoints")
-    found = _missing_checkpoints(run, [read_record(folder).step for folder in series])
+    unreadable = set((run / "checkpoints").glob("step-*")) - set(series)
+    found = [f"{folder} has no readable {RECORD}" for folder in sorted(unreadable)]
+    found += _missing_checkpoints(run, [read_record(folder).step for folder in series])
     if series:
         shape = load_config(series[-1])
         found += [f"{folder}: its shape is not the last one's" for folder in series if load_config(folder) != shape]

@@ -162,8 +162,8 @@ def corrupted(corruption: Corruption, wanted: int) -> Iterator[Story]:
 @pytest.mark.parametrize(
     ("corruption", "share"),
     [
-        (all_names_swapped, 0.85),
-        (one_name_swapped, 0.4),
+        (all_names_swapped, 0.95),
+        (one_name_swapped, 0.65),
         (someone_unknown, 1.0),
         (colour_changed, 1.0),
         (object_moved, 1.0),
@@ -171,7 +171,7 @@ def corrupted(corruption: Corruption, wanted: int) -> Iterator[Story]:
         (feeling_changed, 0.9),
         (cause_from_the_future, 1.0),
         (gift_to_someone_else, 1.0),
-        (never_found, 0.9),
+        (never_found, 0.95),
         (feeling_of_someone_absent, 1.0),
     ],
 )

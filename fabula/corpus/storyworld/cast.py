@@ -10,6 +10,8 @@ from fabula.corpus.storyworld.record import Character, Place, Thing
 from fabula.corpus.storyworld.world import World
 
 _REALMS = ("t", "t", "t", "w", "w", "j")
+FAMILY_ROLES = ("mom", "dad", "grandma", "grandpa")
+"""Roles of grown-ups in the hero's family."""
 _FAMILY = {"mom": ("Mom", "she"), "dad": ("Dad", "he"), "grandma": ("Grandma", "she"), "grandpa": ("Grandpa", "he")}
 
 

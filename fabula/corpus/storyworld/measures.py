@@ -9,10 +9,13 @@ import statistics
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fabula.corpus.storyworld import tell
 from fabula.corpus.storyworld.checking import contradictions
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 TINYSTORIES_TYPES = 4074
 """Distinct lower-cased words in 1,000 random stories of TinyStories (train)."""
@@ -52,6 +55,31 @@ class Measures:
     def to_json(self) -> dict[str, Any]:
         """Return the measures as a dictionary that JSON can hold."""
         return asdict(self)
+
+
+def table(measures: Measures) -> Table:
+    """Return the measures beside their bars and TinyStories' values, for a terminal."""
+    from rich.table import Table
+
+    shown = Table(title=f"{measures.count:,} stories of the story world, seed {measures.seed}")
+    shown.add_column("")
+    for column in ("here", "wanted", "TinyStories"):
+        shown.add_column(column, justify="right")
+    rows = (
+        ("identical stories", f"{measures.identical:,}", "0", ""),
+        ("types (distinct words)", f"{measures.types:,}", "1,200-2,500", f"{TINYSTORIES_TYPES:,} in 1,000 stories"),
+        ("mean length, words", f"{measures.mean_words:.1f}", "150-220", f"{TINYSTORIES_MEAN_WORDS:.0f}"),
+        ("standard deviation, words", f"{measures.sd_words:.1f}", "at least 40", f"{TINYSTORIES_SD_WORDS:.0f}"),
+        ("distinct 4-grams", f"{measures.four_gram_share:.3f}", "at least 0.40", f"{TINYSTORIES_FOUR_GRAM_SHARE:.2f}"),
+        (f"contradictions in {measures.checked:,}", f"{measures.contradictions:,}", "0", ""),
+        (f"stories/s, {measures.processes} processes", f"{measures.stories_per_second:,.0f}", "", ""),
+    )
+    for row in rows:
+        shown.add_row(*row)
+    shown.add_section()
+    for schema, count in measures.schemas.items():
+        shown.add_row(schema, f"{count:,}")
+    return shown
 
 
 def words_of(text: str) -> list[str]:

@@ -55,8 +55,8 @@ class Place:
 class Effect:
     """One state variable that an event sets.
 
-    `variable` is one of place, holder, owner, condition ("whole" or "broken"), lost ("yes" or "no"), spot, feels,
-    weather, can, stuck; `subject` is the id it is about (the weather's subject is "sky"). For a feeling, `because`
+    `variable` is one of place, holder, owner, condition ("whole" or "broken"), lost ("yes" or "no"), feels,
+    weather, stuck; `subject` is the id it is about (the weather's subject is "sky"). For a feeling, `because`
     is the index of the event that is its reason; otherwise it is the index of the event itself.
     """
 

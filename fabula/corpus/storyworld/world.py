@@ -57,13 +57,10 @@ ACTIONS: dict[str, Action] = {
     "find": Action((("lost", "o", "=yes"),), (("holder", "o", "a"), ("lost", "o", "=no"))),
     "had_found": Action((("lost", "o", "=yes"),), (("holder", "o", "a"), ("lost", "o", "=no"))),
     "find_new": Action((("holder", "o", "=nobody"),), (("holder", "o", "a"), ("lost", "o", "=no"))),
-    "pick_up": Action((("holder", "o", "=nobody"),), (("holder", "o", "a"),)),
-    "put_down": Action((("holder", "o", "a"),), (("holder", "o", "=nobody"), ("place", "o", "p"))),
     "snatch": Action((("holder", "o", "b"),), (("holder", "o", "a"),)),
     "break": Action((("condition", "o", "=whole"),), (("condition", "o", "=broken"),)),
     "mend": Action((("condition", "o", "=broken"),), (("condition", "o", "=whole"),)),
     "make": Action((), (("holder", "o", "a"), ("owner", "o", "a"))),
-    "eat": Action((("holder", "o", "a"),), (("holder", "o", "=nobody"), ("condition", "o", "=eaten"))),
     "get_stuck": Action((("stuck", "a", "=no"),), (("stuck", "a", "=yes"),)),
     "free": Action((("stuck", "b", "=yes"),), (("stuck", "b", "=no"),)),
 }

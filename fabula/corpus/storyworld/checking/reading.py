@@ -334,8 +334,9 @@ class _Reader:
             return {c for c in passage.around if self.by_id[c].pronoun == pronoun}
         if word in ("they", "them"):
             return set(passage.around)
-        bare = word.removeprefix("the ").removeprefix("little ")
-        return {c.id for c in self.cast if c.name.lower() == bare or (c.kind == bare and c.named)}
+        whole = word.removeprefix("the ")
+        bare = whole.removeprefix("little ")
+        return {c.id for c in self.cast if c.name.lower() in (whole, bare) or (c.kind == bare and c.named)}
 
 
 def _name_pattern(who: Character) -> str:

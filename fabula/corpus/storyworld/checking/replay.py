@@ -6,7 +6,7 @@ from fabula.corpus.storyworld.record import Event, Record
 
 State = dict[tuple[str, str], str]
 
-_IN_USE = {"play_with", "give", "give_back", "lend", "show", "snatch", "swap", "swap_back", "eat", "put_down"}
+_IN_USE = {"play_with", "give", "give_back", "lend", "show", "snatch", "swap", "swap_back"}
 _AGENT_HOLDS = {"play_with", "give", "give_back", "lend", "lose", "mislay", "swap", "swap_back", "share_food", "refuse"}
 _FINDING = {"find", "had_found"}
 _HANDS_OVER = {"give", "give_back", "lend", "swap", "swap_back"}

@@ -75,7 +75,7 @@ FEELINGS: dict[str, Feeling] = {
         ("with a yawn", "sleepily", "slowly"),
     ),
     "relieved": Feeling(
-        ("relieved", "very relieved", "calm again", "much better"),
+        ("relieved", "very relieved", "calm again", "full of relief"),
         ("with a smile", "with a deep breath", "softly", "and let out a long breath"),
     ),
     "disappointed": Feeling(

@@ -157,7 +157,7 @@ OBSTACLES = (
         "<g> tiptoed around it without a sound",
     ),
     Obstacle(
-        "the hill was steep and full of loose stones",
+        "the path went up a steep slope full of loose stones",
         "<a> slid back down twice",
         "We should go slowly from side to side.",
         "<g> went up in a zigzag until the top was near",

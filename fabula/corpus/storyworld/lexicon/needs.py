@@ -59,7 +59,7 @@ TROUBLES = (
         "<a> had lost the way home",
         "Every path looks the same to me.",
         "<a> drew a little map in the sand",
-        "then, <a> showed <b.him> the way to the crossing",
+        "<a> showed <b.him> the way to the crossing",
         "twj",
     ),
     Trouble(
@@ -70,7 +70,7 @@ TROUBLES = (
         "t",
     ),
     Trouble(
-        "<a> was holding one paw up in the air",
+        "<a> was holding one foot up in the air",
         "There is a thorn in my foot.",
         "<a> looked at the foot very closely",
         "quick as a flash, <a> pulled out the thorn",
@@ -106,9 +106,9 @@ TROUBLES = (
     ),
     Trouble(
         "<a> was looking up at a roof",
-        "My hat flew up there and I cannot climb.",
+        "My newspaper flew up there and I cannot climb.",
         "<a> found a long stick",
-        "with a big stretch, <a> pulled the hat down",
+        "with a big stretch, <a> pulled the newspaper down",
         "t",
     ),
     Trouble(

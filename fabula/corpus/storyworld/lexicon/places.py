@@ -83,10 +83,8 @@ SETTINGS: tuple[Setting, ...] = (
         False,
         "in the long grass, under a big leaf, behind a gray rock, between the daisies, next to an old fence, "
         "under a berry bush, beside a mole hill",
-        (
-            "a cloud that looked like a whale, a field of yellow flowers, a grasshopper on a stem, a butterfly "
-            "on a flower, "
-        )
+        "a cloud that looked like a whale, a field of yellow flowers, a grasshopper on a stem, a butterfly "
+        "on a flower, "
         "some swallows in the sky, a bee full of pollen",
         "roll in the grass, pick flowers, chase butterflies, run races, watch the clouds, play leapfrog",
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fabula.corpus.storyworld.cast import Stage
+from fabula.corpus.storyworld.cast import FAMILY_ROLES, Stage
 from fabula.corpus.storyworld.lexicon import listed, people, things
 from fabula.corpus.storyworld.lexicon.places import SETTINGS
 from fabula.corpus.storyworld.lexicon.weather import WEATHER
@@ -12,11 +12,11 @@ HOBBIES = listed(
     "draw pictures|sing songs|tell stories|dance in the rain|look at the stars|collect leaves|make things out of paper|"
     "play hide and seek|count the clouds|listen to the birds|climb trees|bake cookies|read about the sea|"
     "build tall towers|jump in puddles|watch the trains go by|play the drums on old pots|dress up as a pirate|"
-    "paint with bright colors|ride a bike|make funny faces|help in the garden|look for bugs|sleep late"
+    "paint with bright colors|ride a bike|make funny faces|help in the garden|look for bugs|watch the rain"
 )
 WILD_HOBBIES = listed(
     "sing songs|tell stories|dance in the rain|look at the stars|collect leaves|play hide and seek|count the clouds|"
-    "listen to the wind|jump in puddles|make funny faces|look for berries|sleep in the sun|splash in the water|"
+    "listen to the wind|jump in puddles|make funny faces|look for berries|lie in the sun|splash in the water|"
     "run through the grass|smell the flowers|watch the moon|make up songs|build little houses out of sticks"
 )
 TOPICS = listed(
@@ -113,6 +113,7 @@ def _epilogue(stage: Stage, friends: tuple[Character, ...], because: list[int]) 
 
 def ending(stage: Stage, lesson: str = "", friends: tuple[Character, ...] = (), because: int = -1) -> None:
     """Close the story: perhaps with what was learned, and with friends or at home."""
+    friends = tuple(f for f in friends if f.role not in FAMILY_ROLES)  # nobody makes friends with their mother
     reasons = [because] if because >= 0 else []
     kinds = []
     if lesson and (not friends or stage.likely(0.75)):

@@ -102,10 +102,10 @@ class Discourse:
             self._now |= ids
             return {"": "they", "him": "them", "his": "their"}[form]
         self._run[key] = 0
-        if len(members) == 2 and ids <= self.introduced and form != "his" and self.chance.random() < 0.22:
-            if all(m.role in ("hero", "friend") for m in members):
-                self._now |= ids
-                return self.chance.choice(("the two friends", "the friends", "both friends"))
+        friends = len(members) == 2 and all(m.role in ("hero", "friend") for m in members)
+        if friends and ids <= self.introduced and form != "his" and self.chance.random() < 0.22:
+            self._now |= ids
+            return self.chance.choice(("the two friends", "the friends", "both friends"))
         names = [self._named(m, False) for m in members]
         phrase = f"{', '.join(names[:-1])} and {names[-1]}"
         return _possessive(phrase) if form == "his" else phrase
@@ -186,6 +186,7 @@ class Discourse:
         if form == "full":
             return full
         if speech:
+            self.seen_things.add(what.id)
             return {"a": f"a {full}", "my": f"my {what.noun}"}.get(form, f"the {what.noun}")
         first = what.id not in self.seen_things
         self.seen_things.add(what.id)

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 (one template per line)
+# ruff: noqa: E501 - one template per line, however long
 """Phrases that every kind of story needs: beginnings, going, seeing, weather, pauses, endings."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PHRASES: dict[str, list[str]] = {
         "<a> had <o.a> // <a> {loved} to <=use>",
         "<a> had a favorite thing: <o.a>",
         "<a.his> favorite thing [in the whole world |]was <o.a> // <a> {loved} to <=use>",
-        "[of all the things at home|more than anything], <a> loved <a.his> <o.full>",
+        "[of all the things at home|best of all], <a> loved <a.his> <o.full>",
         "<a> had <o.a> that <a> took everywhere",
         "for <a.his> birthday, <a> had gotten <o.a> // <a> {loved} to <=use>",
         "<a> owned <o.a>[| and never went anywhere without it]",
@@ -136,7 +136,7 @@ PHRASES: dict[str, list[str]] = {
     "epilogue": [
         "<g> [met|came together] again to <=play>, and this time they also wanted to <=play2>",
         "<g> met again // c> Shall we <=play>? // a> Yes, and after that we can <=play2>!",
-        "<g> went out to <=play> again // nobody said a word about what had happened, but both of them smiled",
+        "<g> went out to <=play> again // the day was over much too soon",
         "<g> had a new plan: first to <=play> and then to <=play2>",
         "<a> asked <c.him> to come out and <=play> // c> I was just about to ask you the same thing!",
     ],

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 (one template per line)
 """Phrases for what people set out to do: learning, contests, making, rescuing, quests, gardens, wishes."""
 
 from __future__ import annotations

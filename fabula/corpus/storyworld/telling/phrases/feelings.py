@@ -1,4 +1,3 @@
-# ruff: noqa: E501 (one template per line)
 """How a feeling shows (`a` feels it; `c` too, when several do), and why, by the kind of event that is the reason."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 (one template per line)
+# ruff: noqa: E501 - one template per line, however long
 """Phrases for what happens between people: meeting, asking, giving, thanking, quarrelling, making up."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PHRASES: dict[str, list[str]] = {
     "see_alone": [
         "then <a> saw <b> // <b> sat <=spot>, all alone",
         "<=spot>, <a> [saw|noticed] <b> // <b> was not playing with anyone",
-        "{suddenly}, <a> noticed <b>, who [was standing|stood] <=spot> and [watched the others|looked at the ground]",
+        "{suddenly}, <a> noticed <b>, who stood <=spot> and [watched the others|looked at the ground]",
         "but <b> [sat|was sitting] <=spot> with nobody to talk to // <a> saw it from far away",
     ],
     "wonder_about": [
@@ -80,7 +80,7 @@ PHRASES: dict[str, list[str]] = {
     ],
     # asking and answering
     "thank": [
-        "a> {thanks} You are [so kind|the best|a good friend|my hero]!",
+        "a> {thanks} You are [so kind|the best|my hero]!",
         "a> {thanks}",
         "<a> thanked <b.him> [again and again|with all <a.his> heart|with a hug]",
         "<a> gave <b.him> a big hug // a> {thanks}",
@@ -99,7 +99,7 @@ PHRASES: dict[str, list[str]] = {
         "<a> [took|shook] <b.his> hand // a> You are very kind. Thank you!",
         "a> Nobody else stopped to help me. Thank you, my dear!",
         "<a> could not thank <b.him> enough",
-        "a> {thanks} Today you have [made me very happy|saved my day].",
+        "a> {thanks} You have [made me very happy|saved my day].",
     ],
     "give": [
         "<a> gave <o> to <b.him>",
@@ -143,7 +143,6 @@ PHRASES: dict[str, list[str]] = {
         "<a> missed <o>",
         "<a> kept thinking about <o>",
         "<a> could not stop thinking about <o> // the new thing was nice, but it was not the same",
-        "<a> looked at the empty spot on the shelf where <o> used to be",
     ],
     "ask_swap_back": [
         "<a> went back to <b> // a> I miss my <o.noun>. Can we trade back?",
@@ -253,7 +252,7 @@ PHRASES: dict[str, list[str]] = {
     "birthday_morning": [
         "<a> woke up early // today was <a.his> birthday!",
         "it was the morning of <a.his> birthday // <a> jumped out of bed",
-        "<a> had waited for this day for weeks: it was <a.his> birthday",
+        "<a> woke up with a smile // it was <a.his> birthday, and <a> had waited for this day for weeks",
         "<a> opened <a.his> eyes and remembered that it was <a.his> birthday",
     ],
     "too_busy": [
@@ -292,7 +291,7 @@ PHRASES: dict[str, list[str]] = {
     ],
     # sharing
     "get_food": [
-        "[that morning|one day], <=giver> gave <a> <o.a>",
+        "<=giver> gave <a> <o.a>[ for lunch|]",
         "<a> had gotten <o.a> from <=giver>",
         "<=giver> had made <o.a> just for <a>",
     ],

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 (one template per line)
 """Phrases for what goes wrong: lost and broken things, fears, warnings, mishaps; and for how it is put right."""
 
 from __future__ import annotations
@@ -87,7 +86,7 @@ PHRASES: dict[str, list[str]] = {
     ],
     "discover": [
         "step by step, <g> came closer // and what was it? It was only a little <=animal>, <=plight>!",
-        "<g> looked <=spot> // there was no monster at all // it was a tiny <=animal>, <=plight>",
+        "<g> looked around the corner // there was no monster at all // it was a tiny <=animal>, <=plight>",
         "<g> followed the sound and found a small <=animal>, <=plight>",
     ],
     "free_animal": [
@@ -277,7 +276,7 @@ PHRASES: dict[str, list[str]] = {
     ],
     # mess
     "leave_mess": [
-        "<a> never put things away // there were <=mess>",
+        "<a> dropped things wherever <a> was // there were <=mess>",
         "<a.his> room looked like a storm had been there: there were even <=mess>",
         "in <a.his> room, there were <=mess>, and you could not see the floor",
     ],
