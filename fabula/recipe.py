@@ -7,41 +7,18 @@ import ast
 import dataclasses
 import functools
 import inspect
-import math
 import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import tomli_w
 
 from fabula.errors import UserError, did_you_mean
-
-
-@dataclass(frozen=True)
-class Range:
-    """The values a number may take; an open end excludes its bound."""
-
-    low: float = -math.inf
-    high: float = math.inf
-    low_open: bool = False
-    high_open: bool = False
-
-    def holds(self, value: float) -> bool:
-        """Say whether `value` lies inside."""
-        above = value > self.low if self.low_open else value >= self.low
-        below = value < self.high if self.high_open else value <= self.high
-        return above and below
-
-    def __str__(self) -> str:
-        low = f"above {self.low:g}" if self.low_open else f"at least {self.low:g}"
-        high = f"below {self.high:g}" if self.high_open else f"at most {self.high:g}"
-        parts = [low] * (self.low > -math.inf) + [high] * (self.high < math.inf)
-        return " and ".join(parts) or "any finite number"
-
+from fabula.fields import Range, checked, from_text
 
 Count = Annotated[int, Range(1)]
 CountOrZero = Annotated[int, Range(0)]
@@ -283,8 +260,8 @@ def from_table(table: Mapping[str, Any], base: Recipe | None = None) -> Recipe:
         for key in values:
             if key not in hints:
                 raise UserError(f"unknown field {name}.{key}: {did_you_mean(key, hints)}")
-        checked = {key: _checked(f"{name}.{key}", value, hints[key]) for key, value in values.items()}
-        sections[name] = dataclasses.replace(getattr(base, name), **checked)
+        values = {key: checked(f"{name}.{key}", value, hints[key]) for key, value in values.items()}
+        sections[name] = dataclasses.replace(getattr(base, name), **values)
     return dataclasses.replace(base, **sections)
 
 
@@ -302,7 +279,7 @@ def override(recipe: Recipe, settings: Mapping[str, str]) -> Recipe:
         hints = get_type_hints(SECTIONS[section], include_extras=True)
         if key not in hints:
             raise UserError(f"unknown option --{name}: {did_you_mean(name, field_names())}")
-        table.setdefault(section, {})[key] = _from_text(name, text, hints[key])
+        table.setdefault(section, {})[key] = from_text(name, text, hints[key])
     return from_table(table, recipe)
 
 
@@ -351,63 +328,3 @@ def field_help() -> dict[str, str]:
 
 def _is_toml(name: str) -> bool:
     return name.endswith(".toml")
-
-
-def _unwrap(hint: Any) -> tuple[Any, Range | None]:
-    """Split `Annotated[type, Range]` into its parts."""
-    if get_origin(hint) is Annotated:
-        kind, *notes = get_args(hint)
-        return kind, next((note for note in notes if isinstance(note, Range)), None)
-    return hint, None
-
-
-def _checked(name: str, value: Any, hint: Any) -> Any:
-    """Return `value` as the field's type.
-
-    Raises:
-        UserError: another type, or out of range.
-    """
-    kind, allowed = _unwrap(hint)
-    if get_origin(kind) is tuple:
-        items = [value] if isinstance(value, str) else value
-        if not isinstance(items, list | tuple):
-            raise UserError(f"{name} = {value!r} must be a list")
-        return tuple(_checked(name, item, get_args(kind)[0]) for item in items)
-    if get_origin(kind) is Literal:
-        if value not in get_args(kind):
-            raise UserError(f"{name} = {value!r}: {did_you_mean(str(value), get_args(kind))}")
-        return value
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise UserError(f"{name} = {value!r} must be {_TYPE_NAMES[kind]}")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise UserError(f"{name} = {value!r} must be a finite number")
-    if allowed and not allowed.holds(value):
-        raise UserError(f"{name} = {value!r} must be {allowed}")
-    return value
-
-
-def _from_text(name: str, text: str, hint: Any) -> Any:
-    """Read a command-line value: a number, true/false, a word, or a comma-separated list."""
-    kind, _ = _unwrap(hint)
-    if get_origin(kind) is tuple:
-        return [_from_text(name, item.strip(), get_args(kind)[0]) for item in text.split(",") if item.strip()]
-    if kind is bool:
-        if text.lower() not in ("true", "false"):
-            raise UserError(f"{name} = {text!r} must be true or false")
-        return text.lower() == "true"
-    if kind in (int, float):
-        try:
-            return kind(text.replace(",", "").replace("_", ""))
-        except ValueError:
-            raise UserError(f"{name} = {text!r} must be {_TYPE_NAMES[kind]}") from None
-    return text
-
-
-_TYPE_NAMES: dict[Union[type, Any], str] = {  # noqa: UP007
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
-    bool: "true or false",
-}

@@ -107,9 +107,8 @@ def test_train_help_explains_every_field() -> None:
 
 
 def test_the_whole_line(recipe: Path, stories: Path, tmp_path: Path) -> None:
-    built = run(
-        "corpus", "build", str(stories), "--out", "store", "--tokenizer.vocab_size", "300", "--json", cwd=tmp_path
-    )
+    fields = ("--tokenizer.vocab_size", "300", "--corpus.validation_fraction", "0.3")
+    built = run("corpus", "build", str(stories), "--out", "store", *fields, "--json", cwd=tmp_path)
     assert built.returncode == 0, built.stderr
     assert json.loads(built.stdout)["splits"]["train"]["stories"] > 0
     shown = run("corpus", "show", "store", "--json", cwd=tmp_path)

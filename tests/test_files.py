@@ -26,9 +26,14 @@ def test_a_failed_folder_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "folder"
     with new_folder(path) as folder:
         (folder / "a").write_text("old")
-    with pytest.raises(RuntimeError, match="half-way"), new_folder(path) as folder:
-        (folder / "a").write_text("new")
-        raise RuntimeError("half-way")
+
+    def fail_half_way() -> None:
+        with new_folder(path) as folder:
+            (folder / "a").write_text("new")
+            raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError, match="half-way"):
+        fail_half_way()
     assert (path / "a").read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -5,13 +5,12 @@ Shapes: B stories, T tokens of context, V vocabulary.
 
 import math
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, get_type_hints
 
 import torch
 from torch import Tensor
 
-from fabula.errors import UserError
-from fabula.recipe import Range
+from fabula.fields import Range, checked
 
 IGNORED = -1
 """Stands in a context where there is no token, or one that the repetition penalty spares."""
@@ -43,20 +42,12 @@ class Sampling:
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self), include_extras=True)
         for field in fields(self):
-            kind, allowed = hints[field.name].__origin__, hints[field.name].__metadata__[0]
-            _check(field.name, getattr(self, field.name), kind, allowed)
+            checked(field.name, getattr(self, field.name), hints[field.name])
 
     @property
     def greedy(self) -> bool:
         """Whether the most probable token is always taken."""
         return self.temperature == 0
-
-
-def _check(name: str, value: Any, kind: type, allowed: Range) -> None:
-    """Raise a UserError unless `value` is a finite number of its kind and in range."""
-    number = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not allowed.holds(value):
-        raise UserError(f"{name} = {value!r} must be {'a whole' if kind is int else 'a finite'} number, {allowed}")
 
 
 def processed_logits(logits_BV: Tensor, context_BT: Tensor, sampling: Sampling) -> Tensor:

@@ -48,9 +48,11 @@ def test_no_two_stories_are_identical_and_seeds_differ(sample: list[Story]) -> N
 def test_paragraphs_and_spaces(sample: list[Story]) -> None:
     for story in sample:
         assert story.text == story.text.strip()
-        assert "  " not in story.text and "\n\n" not in story.text
+        assert "  " not in story.text
+        assert "\n\n" not in story.text
         for paragraph in story.text.split("\n"):
-            assert paragraph == paragraph.strip() and paragraph
+            assert paragraph == paragraph.strip()
+            assert paragraph
             assert paragraph.count('"') % 2 == 0, paragraph
 
 

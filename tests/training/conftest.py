@@ -8,7 +8,8 @@ import pytest
 from fabula import recipe as recipes
 from fabula.recipe import Recipe
 
-WORDS = ["the", "cat", "dog", "sat", "ran", "found", "a", "ball", "under", "tree", "and", "was", "happy", "sad", "very", "then", "one", "day", "mom", "said", "yes", "no", "big", "red"]
+TEXT = "the cat dog sat ran found a ball under tree and was happy sad very then one day mom said yes no big red"
+WORDS = TEXT.split()
 
 
 @pytest.fixture

@@ -164,7 +164,7 @@ def surprise(stage: Stage) -> None:
     aside(stage, place, chance=0.4)
     stage.next_scene(stage.pick(("That evening", "Later", "When the sun went down", "After a long time")))
     home = stage.act("go_home", hero, p=stage.home)
-    gift = stage.belonging(friend, [n for n in (things.OWNED if stage.realm == "t" else things.WILD_OWN)])
+    gift = stage.belonging(friend, list(things.OWNED if stage.realm == "t" else things.WILD_OWN))
     found = stage.act(
         "surprise_party",
         friend,
