@@ -193,6 +193,7 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument(
         "--corpus", nargs="+", help="a token store (its held-out split) or story files (default: a run's own store)"
     )
+    evaluate.add_argument("--stories", type=int, help="only the first N held-out stories (default: all)")
     evaluate.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"], help="where to compute")
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -208,7 +209,9 @@ def evaluate_model(parsed: argparse.Namespace) -> None:
     corpus = [Path(name) for name in parsed.corpus or [learned_from] if name]
     if not corpus:
         raise UserError(f"{folder} has no record of its corpus here: name one with --corpus")
-    evaluation = evaluate(folder, corpus, training_store=learned_from, device=choose_device(parsed.device))
+    limit = None if parsed.stories is None else _at_least("--stories", parsed.stories, 1)
+    device = choose_device(parsed.device)
+    evaluation = evaluate(folder, corpus, training_store=learned_from, limit=limit, device=device)
     _report(evaluation.to_json(), parsed.json, lambda: print(evaluation.summary()))
 
 

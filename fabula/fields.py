@@ -8,7 +8,7 @@ from fabula.errors import UserError, did_you_mean
 
 TYPE_NAMES: dict[Any, str] = {
     int: "a whole number",
-    float: "a number",
+    float: "a finite number",
     str: "a text",
     bool: "true or false",
 }

@@ -105,7 +105,7 @@ class Train:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """`auto` takes the GPU when there is one."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of the matrix products; weights and optimizer stay float32. `auto`: bfloat16 on CUDA, float32 elsewhere."""
+    """Of the matrix products; weights and optimizer stay float32. `auto`: bfloat16 where that is clearly faster."""
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile; `auto`: on CUDA, and on a CPU with a C++ compiler when the run is long enough to pay for it."""
     threads: CountOrZero = 0

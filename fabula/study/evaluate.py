@@ -79,6 +79,7 @@ def evaluate(
     corpus: Path | Sequence[Path],
     *,
     training_store: Path | None = None,
+    limit: int | None = None,
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
@@ -90,6 +91,7 @@ def evaluate(
         corpus: a token store, whose validation split is used, or story files. Stories in another tokenizer's tokens
             are decoded and encoded again with the model's.
         training_store: the token store that the model was trained on; None: `corpus` when that is a store.
+        limit: take only this many stories, the first ones; None: all.
         device: where the model runs.
         dtype: of the weights and the hidden states.
         seed: decides the bootstrap's draws.
@@ -100,7 +102,7 @@ def evaluate(
     paths = [corpus] if isinstance(corpus, Path) else list(corpus)
     model, tokenizer = load_model(model_folder, device, dtype), prepare(load_tokenizer(model_folder))
     end_of_text = end_of_text_ids(model_folder, tokenizer, model.config.vocab_size)[0]
-    stories = held_out_stories(paths, tokenizer, end_of_text)
+    stories = held_out_stories(paths, tokenizer, end_of_text, limit)
     nats = story_losses(model, stories, end_of_text)
     if not np.isfinite(nats).all():
         raise UserError(f"{model_folder}: the loss is not a finite number; the weights are damaged or have diverged")

@@ -1,5 +1,6 @@
 """Held-out stories as a model reads them: from a token store's validation split or from story files."""
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,18 +28,21 @@ class HeldOutStory:
     """BLAKE2b-64 of its text, as in a token store's hashes.npy."""
 
 
-def held_out_stories(corpus: Sequence[Path], tokenizer: Tokenizer, end_of_text: int) -> list[HeldOutStory]:
+def held_out_stories(
+    corpus: Sequence[Path], tokenizer: Tokenizer, end_of_text: int, limit: int | None = None
+) -> list[HeldOutStory]:
     """Read held-out stories in the tokens of a model.
 
     Args:
         corpus: one token store, whose validation split is read, or story files.
         tokenizer: the model's, prepared (`fabula.corpus.tokenizer.prepare`).
         end_of_text: the model's token that ends a story.
+        limit: take only this many stories, the first ones; None: all.
 
     Raises:
         UserError: neither a store nor files that can be read, or no story in them.
     """
-    stories = list(_read(corpus, tokenizer, end_of_text))
+    stories = list(itertools.islice(_read(corpus, tokenizer, end_of_text), limit))
     if not stories:
         raise UserError(f"no stories in {', '.join(map(str, corpus)) or 'an empty corpus'}")
     return stories

@@ -28,6 +28,7 @@ from fabula.recipe import Recipe
 from fabula.terminal import say
 from fabula.training import machine
 from fabula.training.optimizer import build_optimizer, set_rates, step_if_finite
+from fabula.training.processes import Processes, process_group, processes
 from fabula.training.run import RunFolder
 from fabula.training.schedule import rates
 from fabula.training.series import checkpoint_steps
@@ -60,31 +61,28 @@ def train(recipe: Recipe, out: Path, name: str = "run") -> Path:
         UserError: anything the user can mend: a device that isn't there, a changed recipe, a full disk, ...
     """
     machine.keep_freed_memory()
-    mine = machine.processes()
+    mine = processes()
     device = machine.choose_device(recipe.train, mine)
     machine.use_threads(recipe.train, mine)
-    with _process_group(device, mine.count):
+    with process_group(device, mine):
+        folder = RunFolder(out)
+        recipe = _resolved(recipe, folder, device, mine)
         store = _open_corpus(recipe, mine)
-        trainer = Trainer(recipe, store, device, mine, RunFolder(out), name)
+        trainer = Trainer(recipe, store, device, mine, folder, name)
         trainer.run()
     return out
 
 
-@contextlib.contextmanager
-def _process_group(device: torch.device, processes: int) -> Iterator[None]:
-    if processes == 1:
-        yield
-        return
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    try:
-        yield
-    finally:
-        dist.destroy_process_group()
+def _resolved(recipe: Recipe, folder: RunFolder, device: torch.device, mine: Processes) -> Recipe:
+    """Fill in what `train.precision = "auto"` means: what a run began with, or what is best here."""
+    if recipe.train.precision != "auto":
+        return recipe
+    begun = folder.recipe()
+    precision = begun.train.precision if begun else machine.choose_precision(device, mine)
+    return replace(recipe, train=replace(recipe.train, precision=precision))
 
 
-def _open_corpus(recipe: Recipe, mine: machine.Processes) -> TokenStore:
+def _open_corpus(recipe: Recipe, mine: Processes) -> TokenStore:
     """Build or open the store, the first process before the others."""
     if mine.is_first:
         store = cached_store(recipe.corpus, recipe.tokenizer)
@@ -101,7 +99,7 @@ class Trainer:
         recipe: Recipe,
         store: TokenStore,
         device: torch.device,
-        mine: machine.Processes,
+        mine: Processes,
         folder: RunFolder,
         name: str,
     ) -> None:
@@ -113,7 +111,6 @@ class Trainer:
         self.model.initialize(recipe.train.seed)
         self.model.to(device)
         self.optimizer = build_optimizer(self.model, recipe.optimizer, device)
-        self.precision = machine.choose_precision(recipe.train, device)
         self.flops_per_token = self.model.flops_per_token(self.schedule.packing.attended)
         self.network = self._network()
         self.checkpoint_steps = set(checkpoint_steps(recipe.series, recipe.train.steps))
@@ -229,7 +226,7 @@ class Trainer:
     def _loss(self, batch: packing.Batch) -> Tensor:
         """Return a micro-batch's summed loss in nats."""
         arrays = (batch.tokens, batch.targets, batch.positions, batch.boundaries)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.train.precision == "bfloat16"):
             loss: Tensor = self.network(*map(self._to_device, arrays), self.recipe.train.loss_chunk)
         return loss
 
@@ -357,7 +354,8 @@ class Trainer:
         epochs = self.schedule.epoch(recipe.train.steps)
         say(
             f"{self.name}: {self.model.parameter_count():,} parameters on {self.device}, {recipe.train.steps:,} steps "
-            f"of {recipe.train.tokens_per_step:,} positions ({packed.fill:.1%} filled), {epochs:.2f} epochs"
+            f"of {recipe.train.tokens_per_step:,} positions ({packed.fill:.1%} filled), {epochs:.2f} epochs, "
+            f"{recipe.train.precision}"
         )
         if resumed:
             say(f"resuming after step {self.progress.step:,}")

@@ -7,10 +7,10 @@ import resource
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -19,6 +19,7 @@ from fabula.errors import UserError
 from fabula.model import resolve as devices
 from fabula.recipe import Train
 from fabula.terminal import say
+from fabula.training.processes import Processes
 
 BF16_PEAK_FLOPS = {
     "B200": 2.25e15,
@@ -36,29 +37,10 @@ BF16_PEAK_FLOPS = {
     "RTX 3090": 71e12,
 }
 """Dense bfloat16 FLOP/s from the makers' data sheets; the first name found in the device's name counts."""
+BF16_WORTH_FROM = 1.5
+"""Times that a CPU's bfloat16 product must be faster than float32's before `precision = "auto"` takes it."""
 COMPILE_PAYS_AFTER = 1e14
 """Training FLOPs of a run from which `compile = "auto"` compiles on a CPU: less is over before it pays."""
-
-
-@dataclass(frozen=True)
-class Processes:
-    """This process among those that train together (torchrun sets them by environment variables)."""
-
-    rank: int
-    count: int
-    local_rank: int
-    local_count: int
-
-    @property
-    def is_first(self) -> bool:
-        """Whether this process writes the files and talks."""
-        return self.rank == 0
-
-
-def processes() -> Processes:
-    """Read torchrun's variables; without them, one process."""
-    names = (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0), ("LOCAL_WORLD_SIZE", 1))
-    return Processes(*(int(os.environ.get(name, default)) for name, default in names))
 
 
 def choose_device(train: Train, mine: Processes) -> torch.device:
@@ -77,11 +59,31 @@ def choose_device(train: Train, mine: Processes) -> torch.device:
     return torch.device(kind)
 
 
-def choose_precision(train: Train, device: torch.device) -> torch.dtype:
-    """Return the dtype of the matrix products."""
-    if train.precision == "auto":
-        return torch.bfloat16 if device.type == "cuda" else torch.float32
-    return torch.bfloat16 if train.precision == "bfloat16" else torch.float32
+def choose_precision(device: torch.device, mine: Processes) -> Literal["float32", "bfloat16"]:
+    """Return what `train.precision = "auto"` means here: bfloat16 on CUDA, and on a CPU that is clearly faster with it.
+
+    CPUs differ by a factor of five (an EPYC of 2023 multiplies bfloat16 2.6 times as fast as float32, a Xeon of that
+    year half as fast), so it is measured, for a fifth of a second. Processes on CPUs, which might not agree on what
+    they measure, take float32.
+    """
+    if device.type == "cuda":
+        return "bfloat16"
+    if device.type != "cpu" or mine.count > 1:
+        return "float32"
+    seconds = {dtype: _product_seconds(dtype) for dtype in (torch.float32, torch.bfloat16)}
+    faster = seconds[torch.float32] > BF16_WORTH_FROM * seconds[torch.bfloat16]
+    return "bfloat16" if faster else "float32"
+
+
+def _product_seconds(dtype: torch.dtype) -> float:
+    """Return the least time of a matrix product as training does them."""
+    left, right = torch.ones(2048, 256, dtype=dtype), torch.ones(256, 1024, dtype=dtype)
+    times = []
+    for _ in range(8):
+        started = time.perf_counter()
+        left @ right
+        times.append(time.perf_counter() - started)
+    return min(times)
 
 
 def choose_compile(train: Train, device: torch.device, flops: float) -> bool:

@@ -44,12 +44,16 @@ class RunFolder:
         with self._locked():
             for folder in (self.checkpoints, self.resume):
                 remove_leftovers(folder)
-            if (self.path / "recipe.toml").is_file():
-                self._check_same(recipe, store)
-            else:
+            self._check_same(recipe, store)
+            if not self.recipe():
                 write_text(self.path / "recipe.toml", recipes.to_toml(recipe))
             self._record_session(store, device)
             yield
+
+    def recipe(self) -> Recipe | None:
+        """Return the recipe that the run was begun with, or None when there is no run yet."""
+        path = self.path / "recipe.toml"
+        return recipes.load(str(path)) if path.is_file() else None
 
     def _create(self) -> None:
         if self.path.is_dir() and any(self.path.iterdir()) and not self.exists():
@@ -79,7 +83,7 @@ class RunFolder:
             yield
 
     def _check_same(self, recipe: Recipe, store: TokenStore) -> None:
-        before = recipes.load(str(self.path / "recipe.toml"))
+        before = self.recipe() or recipe
         changed = [change for change in recipes.differences(before, recipe) if not change.startswith(FREE_TO_CHANGE)]
         if changed:
             raise UserError(

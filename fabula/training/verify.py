@@ -6,7 +6,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from fabula import recipe as recipes
 from fabula.corpus.store import TokenStore, is_store
 from fabula.errors import UserError
 from fabula.model.checkpoint import RECORD, checkpoints, problems, read_record, same_weights
@@ -84,9 +83,9 @@ def _verify_run(run: Path) -> Verification:
 
 def _missing_checkpoints(run: Path, present: list[int]) -> list[str]:
     """Name the series' steps that the run has passed and has no checkpoint of."""
-    if not (run / "recipe.toml").is_file():
+    recipe = RunFolder(run).recipe()
+    if not recipe:
         return [f"{run / 'recipe.toml'} is missing"]
-    recipe = recipes.load(str(run / "recipe.toml"))
     done = max((entry["step"] for entry in RunFolder(run).metrics()), default=0)
     expected = [step for step in checkpoint_steps(recipe.series, recipe.train.steps) if step <= done]
     return [f"{run}: the checkpoint of step {step} is missing" for step in expected if step not in present]

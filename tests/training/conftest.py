@@ -41,6 +41,7 @@ def tiny(stories: Path) -> Recipe:
         micro_batch = 4
         save_every = 4
         device = "cpu"
+        precision = "float32"
         compile = "off"
         threads = 1
         [optimizer]
