@@ -13,7 +13,7 @@ from safetensors import safe_open
 from tokenizers import Tokenizer
 
 from fabula.errors import UserError
-from fabula.files import new_folder, read_json, sha256, to_json
+from fabula.files import new_folder, read_json, sha256, sha256_text, to_json
 from fabula.model.layout import Dtype, load_model, weight_files, write_model
 from fabula.model.llama import Llama
 
@@ -22,7 +22,7 @@ RECORD = "checkpoint.json"
 
 @dataclass(frozen=True)
 class CheckpointRecord:
-    """What `checkpoint.json` says."""
+    """What `checkpoint.json` says, besides `sha256`: the hash of all the rest of it, as `to_json` writes it."""
 
     step: int
     """Optimizer steps behind these weights."""
@@ -59,8 +59,8 @@ def write_checkpoint(
     with new_folder(folder) as temporary:
         write_model(temporary, model, tokenizer, dtype)
         hashes = {path.name: sha256(path) for path in sorted(temporary.iterdir())}
-        record = CheckpointRecord(step, tokens, corpus_hash, corpus_position, loss, hashes)
-        (temporary / RECORD).write_text(to_json(asdict(record)), encoding="utf-8")
+        record = asdict(CheckpointRecord(step, tokens, corpus_hash, corpus_position, loss, hashes))
+        (temporary / RECORD).write_text(to_json({**record, "sha256": sha256_text(to_json(record))}), encoding="utf-8")
 
 
 def read_record(folder: Path) -> CheckpointRecord:
@@ -70,13 +70,15 @@ def read_record(folder: Path) -> CheckpointRecord:
         UserError: there is none, or it isn't one.
     """
     values = read_json(folder / RECORD)
+    if not isinstance(values, dict) or "sha256" not in values:
+        raise UserError(f"{folder / RECORD} is not a checkpoint record")
+    expected = values.pop("sha256")
+    if sha256_text(to_json(values)) != expected:
+        raise UserError(f"{folder / RECORD} was altered: its SHA-256 is not the recorded one")
     try:
-        record = CheckpointRecord(**values)
+        return CheckpointRecord(**values)
     except TypeError as error:
         raise UserError(f"{folder / RECORD} is not a checkpoint record: {error}") from None
-    if not isinstance(record.step, int) or not isinstance(record.files, dict):
-        raise UserError(f"{folder / RECORD} is not a checkpoint record: `step` or `files` is of the wrong kind")
-    return record
 
 
 def problems(folder: Path, *, load: bool = False) -> list[str]:

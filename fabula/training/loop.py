@@ -83,12 +83,12 @@ def _resolved(recipe: Recipe, folder: RunFolder, device: torch.device, mine: Pro
 
 
 def _open_corpus(recipe: Recipe, mine: Processes) -> TokenStore:
-    """Build or open the store, the first process before the others."""
-    if mine.is_first:
+    """Build or open the store, on each machine one process before the others."""
+    if mine.local_rank == 0:
         store = cached_store(recipe.corpus, recipe.tokenizer)
     if mine.count > 1:
         dist.barrier()
-    return store if mine.is_first else cached_store(recipe.corpus, recipe.tokenizer)
+    return store if mine.local_rank == 0 else cached_store(recipe.corpus, recipe.tokenizer)
 
 
 class Trainer:
@@ -149,10 +149,25 @@ class Trainer:
         self.compiled = machine.choose_compile(self.recipe.train, self.device, total_flops)
         if self.compiled:
             network = torch.compile(network, dynamic=False)  # type: ignore[assignment]
-        if self.mine.count > 1:
-            ids = [self.device.index] if self.device.type == "cuda" else None
-            network = nn.parallel.DistributedDataParallel(network, device_ids=ids, broadcast_buffers=False)
-        return network
+        return self._distributed(network)
+
+    def _distributed(self, network: nn.Module) -> nn.Module:
+        if self.mine.count == 1:
+            return network
+        ids = [self.device.index] if self.device.type == "cuda" else None
+        return nn.parallel.DistributedDataParallel(network, device_ids=ids, broadcast_buffers=False)
+
+    def _compile(self, batch: packing.Batch) -> None:
+        """Let the compiler do its work on a batch; where it fails, say so and train without it."""
+        if self.mine.is_first:
+            say("compiling the model: up to a minute the first time, seconds later on ...")
+        try:
+            self._loss(batch).backward()  # type: ignore[no-untyped-call]
+        except RuntimeError as error:  # what the compiler's own errors derive from
+            if self.mine.is_first:
+                reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+                say(f"torch.compile failed ({reason}): training without it, the same but slower")
+            self.network = self._distributed(self.model)
 
     def run(self) -> None:
         """Train from where the run stands to its last step, or until a signal asks to stop."""
@@ -176,6 +191,8 @@ class Trainer:
             if self.progress.step == 0:
                 self._checkpoint()
             batches = loader.submit(self._load, self.progress.step)
+            if self.compiled:
+                self._compile(batches.result()[0])
             clock = time.perf_counter()
             for number in range(self.progress.step + 1, steps + 1):
                 micro_batches = batches.result()
@@ -359,8 +376,6 @@ class Trainer:
         )
         if resumed:
             say(f"resuming after step {self.progress.step:,}")
-        if self.compiled:
-            say("compiling the model: the first step takes up to a minute, later runs less")
 
     def _conclude(self) -> None:
         if self.progress.skipped_in_a_row >= NON_FINITE_LIMIT:

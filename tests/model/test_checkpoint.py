@@ -106,9 +106,14 @@ def test_a_folder_without_a_valid_record_does_not_exist(checkpoint, content):
     assert checkpoints(checkpoint.parent) == [whole]
 
 
-@pytest.mark.parametrize("changes", [{"step": "7"}, {"files": ["config.json"]}])
-def test_a_record_of_the_wrong_kind_is_none(checkpoint, changes):
+@pytest.mark.parametrize("changes", [{"step": 8}, {"loss": 0.1}, {"files": ["config.json"]}])
+def test_an_altered_record_is_none(checkpoint, changes):
     change_json(checkpoint / RECORD, **changes)
+    assert "checkpoint.json was altered" in problems(checkpoint)[0]
+
+
+def test_something_else_is_no_record(checkpoint):
+    (checkpoint / RECORD).write_text('{"step": 7}')
     assert "not a checkpoint record" in problems(checkpoint)[0]
 
 

@@ -8,11 +8,13 @@ import re
 import statistics
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fabula.corpus.storyworld import tell
 from fabula.corpus.storyworld.checking import contradictions
+from fabula.terminal import progress
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,6 +30,8 @@ TINYSTORIES_SD_WORDS = 73.0
 
 FOUR_GRAM_SAMPLE = 1000
 """Stories over which 4-grams are counted; the share falls with the number, so it is fixed."""
+
+Result = TypeVar("Result")
 
 _WORD = re.compile(r"[a-z']+")
 _CHUNK = 250
@@ -98,16 +102,16 @@ def measure(seed: int, count: int, processes: int = 1, check: bool = True) -> Me
     conflicts: list[list[int]]
     if processes == 1:
         began = time.perf_counter()
-        told = [_tell_chunk(chunk) for chunk in chunks]
+        told = _watched("telling stories", map(_tell_chunk, chunks), count)
         seconds = time.perf_counter() - began
-        conflicts = [_check_chunk(chunk) for chunk in chunks] if check else []
+        conflicts = _watched("checking stories", map(_check_chunk, chunks), count) if check else []
     else:
         with multiprocessing.get_context("spawn").Pool(processes) as pool:
             pool.map(_tell_chunk, [(seed, 0, 1)] * processes * 2, chunksize=1)  # imports are not story telling
             began = time.perf_counter()
-            told = pool.map(_tell_chunk, chunks, chunksize=1)
+            told = _watched("telling stories", pool.imap(_tell_chunk, chunks), count)
             seconds = time.perf_counter() - began
-            conflicts = pool.map(_check_chunk, chunks, chunksize=1) if check else []
+            conflicts = _watched("checking stories", pool.imap(_check_chunk, chunks), count) if check else []
     texts = [text for chunk, _ in told for text, _ in chunk]
     per_story = [n for chunk in conflicts for n in chunk]
     lengths = [len(words_of(text)) for text in texts]
@@ -127,6 +131,16 @@ def measure(seed: int, count: int, processes: int = 1, check: bool = True) -> Me
         stories_per_cpu_second=count / sum(cpu_seconds for _, cpu_seconds in told),
         processes=processes,
     )
+
+
+def _watched(doing: str, results: Iterable[Result], count: int) -> list[Result]:
+    """Gather the chunks' results while showing how many of `count` stories are done."""
+    gathered = []
+    with progress(doing, count, "stories") as advance:
+        for result in results:
+            gathered.append(result)
+            advance(_CHUNK)
+    return gathered
 
 
 def four_gram_share(texts: list[str]) -> float:
