@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -33,25 +33,13 @@ from fabula.training.run import RunFolder
 from fabula.training.schedule import rates
 from fabula.training.series import checkpoint_steps
 from fabula.training.state import Progress, load_state, save_state
+from fabula.training.step import Step
 from fabula.training.trackers import NOT_METRICS, start_trackers
 from fabula.training.view import View
 
 NON_FINITE_LIMIT = 3
 """Steps in a row with a loss or gradient that isn't finite, after which a run stops."""
 STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")
-
-
-@dataclass
-class Step:
-    """One step's figures, on the device until they are read."""
-
-    number: int
-    figures: Tensor
-    """Summed loss, gradient norm, 1 if finite, processes asked to stop; float64 (4)."""
-    targets: int
-    learning_rate: float
-    ready: Any = None
-    """On CUDA, the event after which `figures` (a copy in host memory) is complete."""
 
 
 def train(recipe: Recipe, out: Path, name: str = "run") -> Path:
@@ -68,8 +56,13 @@ def train(recipe: Recipe, out: Path, name: str = "run") -> Path:
         folder = RunFolder(out)
         recipe = _resolved(recipe, folder, device, mine)
         store = _open_corpus(recipe, mine)
-        trainer = Trainer(recipe, store, device, mine, folder, name)
-        trainer.run()
+        try:
+            Trainer(recipe, store, device, mine, folder, name).run()
+        except torch.OutOfMemoryError:
+            raise UserError(
+                f"{device} is out of memory: lower train.micro_batch (now {recipe.train.micro_batch}); gradients "
+                "accumulate, the result stays the same"
+            ) from None
     return out
 
 
@@ -163,6 +156,8 @@ class Trainer:
             say("compiling the model: up to a minute the first time, seconds later on ...")
         try:
             self._loss(batch).backward()  # type: ignore[no-untyped-call]
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:  # what the compiler's own errors derive from
             if self.mine.is_first:
                 reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
@@ -231,14 +226,15 @@ class Trainer:
             total += loss.detach()
         clip = self.recipe.train.gradient_clip or float("inf")
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), clip)
-        figures = torch.stack([total, norm.double(), torch.ones_like(total), total.new_tensor(float(self.stop_asked))])
+        stop = torch.full_like(total, float(self.stop_asked))
+        figures = torch.stack([total, norm.double(), torch.ones_like(total), stop])
         if self.mine.count > 1:
             figures[1] /= self.mine.count  # equal on all, so that the sum is the norm
             dist.all_reduce(figures)
         finite = figures[:2].isfinite().all()
         figures[2] = finite.double()
         step_if_finite(self.optimizer, finite)
-        return self._to_host(Step(number, figures, targets, learning_rate))
+        return Step(number, figures, targets, learning_rate).to_host()
 
     def _loss(self, batch: packing.Batch) -> Tensor:
         """Return a micro-batch's summed loss in nats."""
@@ -261,21 +257,9 @@ class Trainer:
             return contextlib.nullcontext()
         return self.network.no_sync()
 
-    def _to_host(self, step: Step) -> Step:
-        """Start the copy of a step's figures; `_record` waits for it two steps later."""
-        if self.device.type != "cuda":
-            return step
-        host = torch.empty(step.figures.shape, dtype=step.figures.dtype, pin_memory=True)
-        host.copy_(step.figures, non_blocking=True)
-        ready = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        ready.record()
-        return replace(step, figures=host, ready=ready)
-
     def _record(self, step: Step, seconds: float) -> None:
         """Read a step's figures and write them down."""
-        if step.ready is not None:
-            step.ready.synchronize()
-        loss_sum, norm, finite, stop = step.figures.tolist()
+        loss_sum, norm, finite, stop = step.read()
         loss = loss_sum / step.targets if finite else None
         self.progress = Progress(
             step=step.number,

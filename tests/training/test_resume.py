@@ -16,9 +16,9 @@ from fabula import recipe as recipes
 from fabula.errors import UserError
 from fabula.model.checkpoint import checkpoints, problems, read_record
 from fabula.recipe import Recipe
-from fabula.training import loop
 from fabula.training.loop import Trainer, train
 from fabula.training.run import RunFolder
+from fabula.training.step import Step
 
 EXACT = ("step", "tokens", "loss", "learning_rate", "gradient_norm", "skipped")
 
@@ -27,7 +27,7 @@ def stop_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask the trainer to stop as a signal would, during a step."""
     original = Trainer._step
 
-    def step_and_stop(self: Trainer, number: int, batches: list) -> loop.Step:  # type: ignore[type-arg]
+    def step_and_stop(self: Trainer, number: int, batches: list) -> Step:  # type: ignore[type-arg]
         self.stop_asked = self.stop_asked or number == step
         return original(self, number, batches)
 
