@@ -14,14 +14,13 @@ GIBI = 1 << 30
 class View:
     """The live view of one training."""
 
-    def __init__(
-        self, name: str, steps: int, first_step: int, bytes_per_token: float, peak_flops: float | None
-    ) -> None:
+    def __init__(self, name: str, steps: int, bytes_per_token: float, peak_flops: float | None) -> None:
         """Take what stays the same: `peak_flops` (FLOP/s of the device) turns speed into MFU where it is known."""
-        self.name, self.steps, self.first_step = name, steps, first_step
+        self.name, self.steps = name, steps
         self.bits_per_byte_of_nat = 1 / (bytes_per_token * 0.6931471805599453)
         self.peak_flops = peak_flops
-        self.started = self.last_line = time.monotonic()
+        self.last_line = time.monotonic()
+        self.first: tuple[int, float] | None = None
         self.live: Any = None
 
     def __enter__(self) -> "View":
@@ -50,11 +49,9 @@ class View:
 
     def _cells(self, entry: dict[str, Any]) -> list[tuple[str, str]]:
         step = entry["step"]
-        done = max(step - self.first_step, 1)
-        remaining = (time.monotonic() - self.started) / done * (self.steps - step)
         cells = [
             ("step", f"{step:,}/{self.steps:,}"),
-            ("ETA", _duration(remaining)),
+            ("ETA", self._remaining(step)),
             ("loss", f"{entry['loss']:.3f}" if entry["loss"] is not None else "not finite, step skipped"),
         ]
         if entry["loss"] is not None:
@@ -67,6 +64,14 @@ class View:
             cells.append(("MFU", f"{entry['flops_per_second'] / self.peak_flops:.1%}"))
         cells.append(("memory", f"{entry['memory_bytes'] / GIBI:.2f} GiB"))
         return cells
+
+    def _remaining(self, step: int) -> str:
+        """Return the time left, from the pace since the first step shown: that one waited for what comes but once."""
+        now = time.monotonic()
+        if self.first is None:
+            self.first = (step, now)
+        first_step, started = self.first
+        return _duration((now - started) / (step - first_step) * (self.steps - step)) if step > first_step else "..."
 
     def _table(self, entry: dict[str, Any]) -> "Table":
         from rich.progress_bar import ProgressBar
