@@ -43,10 +43,6 @@ class View:
             self.last_line = time.monotonic()
             say("  ".join(f"{label} {value}" for label, value in self._cells(entry)))
 
-    def say(self, message: str) -> None:
-        """Print a line that stays."""
-        say(message)
-
     def _cells(self, entry: dict[str, Any]) -> list[tuple[str, str]]:
         step = entry["step"]
         cells = [

@@ -1,5 +1,8 @@
 """A written checkpoint in the hands of `transformers`, as the reference card's readers use it."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -8,29 +11,7 @@ from fabula.model.layout import load_model
 from tests.model.reference import relative_error
 from tests.tiny import STORIES, tiny_checkpoint, tiny_model, tiny_tokenizer
 
-SNIPPET = """
-from transformers import AutoTokenizer, AutoModelForCausalLM
-import torch
-
-tokenizer = AutoTokenizer.from_pretrained(model_name)
-model = AutoModelForCausalLM.from_pretrained(
-    model_name,
-    torch_dtype=torch.bfloat16,
-    device_map="auto"
-)
-
-prompt = "Once upon a time, there was a little girl"
-inputs = tokenizer(prompt, return_tensors="pt").to(model.device)
-outputs = model.generate(
-    **inputs,
-    max_new_tokens=20,
-    do_sample=True,
-    temperature=0.7,
-    top_p=0.9,
-    repetition_penalty=1.1
-)
-text = tokenizer.decode(outputs[0], skip_special_tokens=True)
-"""
+README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +21,23 @@ def folder(tmp_path_factory):
     return tiny_checkpoint(tmp_path_factory.mktemp("transformers") / "c", model, tokenizer)
 
 
-def test_the_reference_cards_snippet_runs_word_for_word(folder):
-    names = {"model_name": str(folder)}
+def test_the_readmes_snippet_runs_with_only_the_path_changed(folder, capsys):
+    """It is the reference card's own, with its settings: bfloat16, device_map="auto", 0.7, 0.9, 1.1."""
+    block = re.search(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert block
+    code, changed = re.subn(r'model_path = "[^"]*"', f'model_path = "{folder}"', block[1])
+    assert changed == 1
+    for setting in ("torch_dtype=torch.bfloat16", 'device_map="auto"', "temperature=0.7", "top_p=0.9"):
+        assert setting in code
+    names = {}
     torch.manual_seed(0)
-    exec(SNIPPET, names)
+    exec(code, names)
     assert names["model"].dtype == torch.bfloat16
     assert names["inputs"]["input_ids"][0, 0] == names["tokenizer"].eos_token_id == 0
-    assert names["text"].startswith(names["prompt"])
-    assert len(names["text"]) > len(names["prompt"])
-    assert "<|endoftext|>" not in names["text"]
+    text = capsys.readouterr().out.strip()
+    assert text.startswith(names["prompt"])
+    assert len(text) > len(names["prompt"])
+    assert "<|endoftext|>" not in text
 
 
 def test_the_reloaded_model_has_our_logits(folder):
