@@ -10,6 +10,7 @@ n and to the earlier positions of n's document only.
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.attention.varlen import varlen_attn
 
 BUCKET_WASTE = 1.15
 """Documents of lengths within this ratio share one padded batch on a CPU."""
@@ -25,16 +26,19 @@ def attention(q_BTHD: Tensor, k_BSKD: Tensor, v_BSKD: Tensor, boundaries: Tensor
     """
     if boundaries is None:
         return _causal(q_BTHD, k_BSKD, v_BSKD)
-    if q_BTHD.device.type == "cpu" and q_BTHD.dtype in (torch.float32, torch.bfloat16):
-        group = q_BTHD.shape[2] // k_BSKD.shape[2]
-        if group > 1:
-            k_BSKD, v_BSKD = k_BSKD.repeat_interleave(group, 2), v_BSKD.repeat_interleave(group, 2)
-        flat = [x.flatten(0, 1) for x in (q_BTHD, k_BSKD, v_BSKD)]
-        out_NHD: Tensor = document_attention(*flat, boundaries)
-        return out_NHD.view_as(q_BTHD)
-    if q_BTHD.device.type == "cuda" and q_BTHD.dtype in (torch.float16, torch.bfloat16):
-        return _varlen(q_BTHD, k_BSKD, v_BSKD, boundaries)
-    return _masked(q_BTHD, k_BSKD, v_BSKD, document_mask(boundaries, *q_BTHD.shape[:2]))
+    on_cpu = q_BTHD.device.type == "cpu" and q_BTHD.dtype in (torch.float32, torch.bfloat16)
+    on_cuda = q_BTHD.device.type == "cuda" and q_BTHD.dtype in (torch.float16, torch.bfloat16)
+    if not (on_cpu or on_cuda):
+        return _masked(q_BTHD, k_BSKD, v_BSKD, document_mask(boundaries, *q_BTHD.shape[:2]))
+    group = q_BTHD.shape[2] // k_BSKD.shape[2]
+    if group > 1:
+        k_BSKD, v_BSKD = k_BSKD.repeat_interleave(group, 2), v_BSKD.repeat_interleave(group, 2)
+    q_NHD, k_NHD, v_NHD = (x.flatten(0, 1) for x in (q_BTHD, k_BSKD, v_BSKD))
+    if on_cpu:
+        out_NHD: Tensor = document_attention(q_NHD, k_NHD, v_NHD, boundaries)
+    else:
+        out_NHD = _varlen(q_NHD, k_NHD, v_NHD, boundaries, longest=q_BTHD.shape[1])
+    return out_NHD.view_as(q_BTHD)
 
 
 def _causal(q_BTHD: Tensor, k_BSKD: Tensor, v_BSKD: Tensor) -> Tensor:
@@ -69,23 +73,20 @@ def _scaled_dot_product(
     return out_BHTD.transpose(1, 2)
 
 
-def _varlen(q_BTHD: Tensor, k_BTKD: Tensor, v_BTKD: Tensor, boundaries: Tensor) -> Tensor:
-    """FlashAttention-2 over ragged documents, on CUDA."""
-    from torch.nn.attention.varlen import varlen_attn
-
+def _varlen(q_NHD: Tensor, k_NHD: Tensor, v_NHD: Tensor, boundaries: Tensor, longest: int) -> Tensor:
+    """FlashAttention-2 over ragged documents, on CUDA; none is longer than `longest`."""
     out_NHD = varlen_attn(
-        q_BTHD.flatten(0, 1),
-        k_BTKD.flatten(0, 1),
-        v_BTKD.flatten(0, 1),
+        q_NHD,
+        k_NHD,
+        v_NHD,
         boundaries,
         boundaries,
-        q_BTHD.shape[1],
-        q_BTHD.shape[1],
-        window_size=(-1, 0),
-        enable_gqa=q_BTHD.shape[2] != k_BTKD.shape[2],
+        longest,
+        longest,
+        window_size=(-1, 0),  # causal
     )
     assert isinstance(out_NHD, Tensor)
-    return out_NHD.view_as(q_BTHD)
+    return out_NHD
 
 
 def document_mask(boundaries: Tensor, B: int, T: int) -> Tensor:
