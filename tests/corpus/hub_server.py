@@ -1,6 +1,7 @@
 """A small Hugging Face hub on the loopback interface, with faults that a test can order."""
 
 import hashlib
+import json
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -72,6 +73,9 @@ class _Handler(BaseHTTPRequestHandler):
         if path.startswith("transfer/"):
             self._content({etag(content): content for content in self.fake.files.values()}[path[9:]], body)
             return
+        if path.startswith("api/models/"):
+            self._describe(path.removeprefix("api/models/"))
+            return
         repository, _, rest = path.partition("/resolve/")
         revision, _, file = rest.partition("/")
         content = self.fake.files.get((repository, revision, file))
@@ -83,6 +87,26 @@ class _Handler(BaseHTTPRequestHandler):
             self._missing("RevisionNotFound")
         else:
             self._missing("RepoNotFound")
+
+    def _describe(self, path: str) -> None:
+        """Answer what a model repository is (`owner/name/revision/REVISION`) or holds (`owner/name/tree/REVISION`)."""
+        owner, name, kind, revision = [*path.split("/"), "", "", ""][:4]
+        repository = f"{owner}/{name}"
+        held = {file: data for (of, at, file), data in self.fake.files.items() if (of, at) == (repository, revision)}
+        if not held:
+            self._missing("RepoNotFound")
+            return
+        tree = [
+            {"type": "file", "path": file, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+            for file, data in held.items()
+        ]
+        model = {"id": repository, "sha": revision, "siblings": [{"rfilename": file} for file in held], "tags": []}
+        content = json.dumps(tree if kind == "tree" else model).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
     def _announce(self, content: bytes, revision: str, body: bool) -> None:
         if len(content) < LARGE and body:
