@@ -151,7 +151,7 @@ def test_the_whole_line(recipe: Path, stories: Path, tmp_path: Path) -> None:
         (["train", "nano", "--model.hidden"], ["--model.hidden needs a value"]),
         (["train", "nano", "--train.steps", "many"], ["train.steps = 'many' must be a whole number"]),
         (["train", "nano", "--model.layers", "-2"], ["model.layers = -2 must be at least 1"]),
-        (["train", "nano", "--model.heads", "5"], ["model.heads = 5 must divide model.hidden = 128"]),
+        (["train", "nano", "--model.heads", "5"], ["model.heads = 5 must divide model.hidden = 192"]),
         (["train", "nano", "--tokenizer.vocab_size", "70000"], ["tokenizer.vocab_size = 70000", "at most 65535"]),
         (["train", "nano", "--corpus", "missing.txt"], ["missing.txt"]),
         (["train", "nano", "--corpus", "."], ["."]),
