@@ -14,6 +14,8 @@ from torch.nn.attention.varlen import varlen_attn
 
 BUCKET_WASTE = 1.15
 """Documents of lengths within this ratio share one padded batch on a CPU."""
+BUCKET_MULTIPLE = 32
+"""Batches are padded to a multiple of this: oneDNN keeps a compiled kernel, with its memory, for each shape it meets."""
 BUCKET_SCORES = 1 << 24
 """Attention scores that one padded batch may hold (float32: 64 MiB)."""
 
@@ -176,7 +178,8 @@ def _buckets(boundaries: Tensor, heads: int) -> list[Tensor]:
 
 
 def _index(starts: Tensor, lengths: Tensor) -> Tensor:
-    step = torch.arange(int(lengths.max()))
+    longest = -(-int(lengths.max()) // BUCKET_MULTIPLE) * BUCKET_MULTIPLE
+    step = torch.arange(longest)
     return torch.where(step < lengths[:, None], starts[:, None] + step, -1)
 
 
