@@ -15,7 +15,7 @@ from torch.nn.attention.varlen import varlen_attn
 BUCKET_WASTE = 1.15
 """Documents of lengths within this ratio share one padded batch on a CPU."""
 BUCKET_MULTIPLE = 32
-"""Batches are padded to a multiple of this: oneDNN keeps a compiled kernel, with its memory, for each shape it meets."""
+"""Batches are padded to a multiple of this, for oneDNN keeps a kernel, and its memory, for each shape it meets."""
 BUCKET_SCORES = 1 << 24
 """Attention scores that one padded batch may hold (float32: 64 MiB)."""
 
