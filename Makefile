@@ -20,7 +20,7 @@ demo: $(READY)
 	$(BIN)/fabula train nano
 	$(BIN)/fabula verify runs/nano
 	$(BIN)/fabula evaluate runs/nano --stories 500
-	$(BIN)/fabula generate "Once upon a time, a boy found a silver key." --model runs/nano --temperature 0.5 --repetition-penalty 1
+	$(BIN)/fabula generate "Once upon a time, a boy found a silver key." --model runs/nano --temperature 0.3 --repetition-penalty 1
 
 test: $(READY)
 	$(BIN)/python -m pytest -m "not slow"
