@@ -109,6 +109,7 @@ def write_model(folder: Path, model: Llama, tokenizer: Tokenizer, dtype: Dtype =
         "tokenizer_config.json": {
             **special,
             "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_input_names": ["input_ids", "attention_mask"],  # transformers 4 would add token_type_ids
             "model_max_length": model.config.context,
             "clean_up_tokenization_spaces": False,
         },

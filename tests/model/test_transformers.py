@@ -1,5 +1,6 @@
 """A written checkpoint in the hands of `transformers`, as the reference card's readers use it."""
 
+import json
 import re
 from pathlib import Path
 
@@ -69,3 +70,9 @@ def test_a_folder_that_transformers_saved_is_read(folder, tmp_path):
     ours, theirs = load_model(folder), load_model(tmp_path)
     assert ours.config == theirs.config
     assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+
+
+def test_prompts_become_what_the_model_takes(folder):
+    """The default of transformers 4's tokenizers holds token_type_ids too, which a Llama refuses."""
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    assert config["model_input_names"] == ["input_ids", "attention_mask"]
