@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fabula.corpus.storyworld.telling.phrases.common import PHRASES as COMMON
 from fabula.corpus.storyworld.telling.phrases.doing import PHRASES as DOING
+from fabula.corpus.storyworld.telling.phrases.everyday import PHRASES as EVERYDAY
 from fabula.corpus.storyworld.telling.phrases.feelings import REACTIONS, REASONS
 from fabula.corpus.storyworld.telling.phrases.meeting import PHRASES as MEETING
 from fabula.corpus.storyworld.telling.phrases.trouble import PHRASES as TROUBLE
 
 __all__ = ["PHRASES", "REACTIONS", "REASONS"]
 
-PHRASES: dict[str, list[str]] = {**COMMON, **DOING, **MEETING, **TROUBLE}
+PHRASES: dict[str, list[str]] = {**EVERYDAY, **DOING, **MEETING, **TROUBLE}
