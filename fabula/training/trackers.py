@@ -52,7 +52,7 @@ class Online:
         self.name = name
 
     def start(self, run: Path, recipe: dict[str, Any]) -> None:
-        """Begin a run of the project `fabula`; trackio continues one of that name, wandb the one that WANDB_RUN_ID names."""
+        """Begin a run of the project `fabula`; trackio continues one of that name, wandb the one in WANDB_RUN_ID."""
         import importlib
 
         self.package = importlib.import_module(self.name)
