@@ -71,3 +71,13 @@ def test_every_template_can_be_read() -> None:
         assert templates
         for source in templates:
             assert template(source).sentences
+
+
+def test_a_stranger_is_of_a_kind_of_their_own() -> None:
+    """Otherwise "the snail" could be Button the snail or the slow snail whom she meets."""
+    for index in range(3000):
+        characters = tell(777, index).record.characters
+        for stranger in characters:
+            if stranger.role == "stranger":
+                others = {c.kind.split()[-1] for c in characters if c is not stranger}
+                assert stranger.kind.split()[-1] not in others, (index, stranger)

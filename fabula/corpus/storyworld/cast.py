@@ -58,7 +58,8 @@ class Stage(World):
             if role in ("brother", "sister"):
                 kinds = [self.hero.kind]
             elif self.characters:
-                kinds = [k for k in kinds if k not in {c.kind for c in self.characters}]
+                # "the snail" must not be two of them, Button the snail and the slow snail she meets.
+                kinds = [k for k in kinds if k not in {c.kind.split()[-1] for c in self.characters}]
             if pronoun == "he":
                 kinds = [k for k in kinds if k not in ("hen", "cow", "goose")] or kinds
             else:
