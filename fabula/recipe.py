@@ -24,7 +24,6 @@ Count = Annotated[int, Range(1)]
 CountOrZero = Annotated[int, Range(0)]
 Positive = Annotated[float, Range(0, low_open=True)]
 NotNegative = Annotated[float, Range(0)]
-Share = Annotated[float, Range(0, 1)]
 BelowOne = Annotated[float, Range(0, 1, high_open=True)]
 
 

@@ -189,8 +189,6 @@ class StoryPacking:
         self.starts, self.lengths = _pieces(np.asarray(split.offsets, np.int64), context)
         if not len(self.lengths):
             raise ValueError("a split without stories can't be packed")
-        self.cut = int((np.diff(split.offsets) > context).sum())
-        """Stories that are longer than the window."""
         self.place_window, self.place_length = best_fit(self.lengths, context)
         self.windows = int(self.place_window[-1]) + 1
         self.first_place = np.searchsorted(self.place_window, np.arange(self.windows + 1))

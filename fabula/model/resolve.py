@@ -37,7 +37,8 @@ def model_folder(name: str) -> Path:
 
 def last_valid_checkpoint(run: Path) -> Path:
     """Return a run's last checkpoint whose files are what its record says; damaged ones are named and passed over."""
-    for folder in sorted((run / "checkpoints").glob("step-*"), key=lambda path: path.name, reverse=True):
+    by_step = sorted((run / "checkpoints").glob("step-*"), key=lambda path: (len(path.name), path.name))
+    for folder in reversed(by_step):
         found = problems(folder)
         if not found:
             return folder

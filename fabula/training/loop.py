@@ -178,7 +178,8 @@ class Trainer:
         found = load_state(self.folder.resume, self.model, self.optimizer)
         self.progress = found or Progress()
         if self.progress.step >= steps:
-            say(f"{self.folder.path} is complete: {steps:,} steps")
+            if self.mine.is_first:
+                say(f"{self.folder.path} is complete: {steps:,} steps")
             return
         if self.mine.is_first:
             self._announce(resumed=found is not None)

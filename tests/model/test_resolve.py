@@ -23,6 +23,9 @@ def run(tmp_path: Path) -> Path:
 
 def test_a_run_is_its_last_checkpoint(run: Path) -> None:
     assert model_folder(str(run)) == run / "checkpoints" / "step-00010"
+    for step in (99_999, 100_000):
+        tiny_checkpoint(run / "checkpoints" / f"step-{step:05d}", step=step)
+    assert model_folder(str(run)) == run / "checkpoints" / "step-100000"
     assert model_folder(str(run / "checkpoints" / "step-00005")) == run / "checkpoints" / "step-00005"
 
 
