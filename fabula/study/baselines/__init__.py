@@ -1,0 +1,1 @@
+"""What simple rules make of the same questions: n-grams, caches, overlap. A probe means something only beside them."""

@@ -1,0 +1,63 @@
+"""What a study asks of a language model, whoever made it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A context and what may follow it; the context is computed once for all branches."""
+
+    prefix: tuple[int, ...]
+    """Tokens of the context, its leading end-of-text included; at least one."""
+    branches: tuple[tuple[int, ...], ...]
+    """Tokens of each continuation."""
+
+
+class LanguageModel(Protocol):
+    """A causal language model with its tokenizer."""
+
+    name: str
+    tokenizer: Tokenizer
+    """Prepared: it treats the letters `<|endoftext|>` as letters and adds nothing."""
+    end_of_text: int
+    """The token before and after every story."""
+    context: int
+    """Positions the model was trained for."""
+    vocab_size: int
+    parameters: int
+
+    def log_probabilities(self, trees: Sequence[Tree]) -> list[list[Floats]]:
+        """Return ln p of every token of every branch after the prefix: [tree][branch][token], nats, float64.
+
+        A tree longer than the context is a caller's error.
+        """
+        ...
+
+    def distributions(self, sequences: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+        """Return ln p of every vocabulary entry after each position: for each sequence shape (tokens, vocabulary)."""
+        ...
+
+    def tell(
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        temperature: float,
+        top_p: float,
+        max_new_tokens: int,
+        seed: int,
+        ban_end_of_text: bool = False,
+    ) -> list[list[int]]:
+        """Continue every prompt (its leading end-of-text included); temperature 0 is greedy.
+
+        Returns the new tokens of each, its closing end-of-text included when the story ended. The draws of prompt i
+        depend on (seed, i) alone.
+        """
+        ...
