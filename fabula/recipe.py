@@ -166,6 +166,18 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Study:
+    """How `fabula study` measures the run, where its options say nothing else; decides nothing that is learned."""
+
+    suite: Literal["glance", "fast", "full"] = "fast"
+    """`glance`: a first look in a minute or two. `fast`: 300 items a probe. `full`: what verdicts should rest on."""
+    probes: tuple[str, ...] = ()
+    """Only these probes; empty: all."""
+    seed: CountOrZero = 0
+    """Decides items, bootstrap draws and the stories that are told."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides a run."""
 
@@ -176,6 +188,7 @@ class Recipe:
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
     series: Series = field(default_factory=Series)
+    study: Study = field(default_factory=Study)
 
     def __post_init__(self) -> None:
         model, train = self.model, self.train

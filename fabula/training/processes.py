@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -31,14 +32,17 @@ def processes() -> Processes:
 
 
 @contextlib.contextmanager
-def process_group(device: torch.device, mine: Processes) -> Iterator[None]:
-    """Let the processes talk to each other while the block runs; one process alone needs nothing."""
+def process_group(device: torch.device, mine: Processes, patience: timedelta | None = None) -> Iterator[None]:
+    """Let the processes talk to each other while the block runs; one process alone needs nothing.
+
+    `patience` is how long they wait for each other; None: PyTorch's default.
+    """
     if mine.count == 1:
         yield
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=patience)
     try:
         yield
     finally:

@@ -19,8 +19,8 @@ from fabula.model.checkpoint import remove_leftovers
 from fabula.recipe import Recipe
 from fabula.training.machine import describe
 
-FREE_TO_CHANGE = ("train.device", "train.threads", "train.save_every", "train.trackers")
-"""Fields that may differ when a run is resumed: they decide where and how it is watched, not what is learned."""
+FREE_TO_CHANGE = ("train.device", "train.threads", "train.save_every", "train.trackers", "study.")
+"""Fields that may differ when a run is resumed: they decide where and how it is watched or studied, not what is learned."""
 
 
 class RunFolder:

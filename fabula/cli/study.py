@@ -1,0 +1,121 @@
+"""`fabula study` and `fabula export`: a series to evidence, and the evidence to the places where people look."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from fabula.cli.parser import MODEL_HELP, at_least, command, print_rich, report
+from fabula.errors import UserError
+from fabula.terminal import say
+
+
+def add_study(commands: Any) -> None:
+    """Declare `fabula study`."""
+    study = command(
+        commands,
+        "study",
+        study_models,
+        "Every probe on every checkpoint: intervals, baselines, verdicts, and report.html.",
+        epilog="Examples:\n"
+        "  fabula study runs/nano                          every checkpoint of a run\n"
+        "  fabula study runs/a runs/b runs/c --out seeds   three seeds (or sizes) side by side\n"
+        "  fabula study HuggingFaceTB/SmolLM-135M --corpus store\n"
+        "  fabula study runs/nano --audit                  one loss under every bookkeeping\n"
+        "  torchrun --nproc-per-node 8 -m fabula study runs/test-1 --suite full\n\n"
+        "What was measured is kept: a study that was killed continues, and one whose run has grown\n"
+        "measures only the new checkpoints. Verdicts follow rules that were fixed beforehand\n"
+        "(fabula/study/verdicts.toml).",
+    )
+    study.add_argument("models", nargs="+", metavar="RUN_OR_MODEL", help=f"a run, or {MODEL_HELP}")
+    study.add_argument("--corpus", type=Path, help="token store of the questions (default: the first run's own)")
+    study.add_argument("--out", type=Path, help="folder of the study (default: RUN/study)")
+    study.add_argument("--suite", choices=["glance", "fast", "full"], help="how much (default: the recipe's, fast)")
+    study.add_argument("--probes", help="only these, with commas between (default: all)")
+    study.add_argument("--checkpoints", type=int, help="at most so many of each run (default: the suite's)")
+    study.add_argument("--seed", type=int, help="of questions, draws and stories (default: the recipe's, 0)")
+    study.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"], help="where to compute")
+    study.add_argument("--fresh", action="store_true", help="forget what this folder's study has measured")
+    study.add_argument("--save-items", action="store_true", help="also write every item's scores to items.parquet")
+    study.add_argument("--audit", action="store_true", help="instead: one checkpoint's loss under every bookkeeping")
+    study.add_argument("--judge", metavar="URL", help="also ask an OpenAI-compatible endpoint to grade the stories")
+    study.add_argument("--judge-model", metavar="NAME", help="the judge's model (key: FABULA_JUDGE_KEY)")
+    study.add_argument("--json", action="store_true", help="print verdicts (or the audit) as one JSON object")
+
+
+def study_models(parsed: argparse.Namespace) -> None:
+    """`fabula study`."""
+    if parsed.audit:
+        _audit(parsed)
+        return
+    if bool(parsed.judge) != bool(parsed.judge_model):
+        raise UserError("--judge and --judge-model go together: an endpoint and the name of its model")
+    from fabula.study import summary
+    from fabula.study.run import Options, study
+
+    options = Options(
+        corpus=parsed.corpus,
+        out=parsed.out,
+        suite=parsed.suite,
+        probes=tuple(name.strip() for name in parsed.probes.split(",")) if parsed.probes else (),
+        checkpoints=None if parsed.checkpoints is None else at_least("--checkpoints", parsed.checkpoints, 1),
+        seed=None if parsed.seed is None else at_least("--seed", parsed.seed, 0),
+        device=parsed.device,
+        fresh=parsed.fresh,
+        save_items=parsed.save_items,
+    )
+    folder = study(parsed.models, options)
+    if folder is None:  # not the first of torchrun's processes
+        return
+    report(summary.to_json(folder), parsed.json, lambda: print_rich(summary.table(folder)))
+    say(f"report: {folder.report}")
+    if parsed.judge:
+        from fabula.study.judge import judge_study
+
+        judgement = judge_study(folder, parsed.judge, parsed.judge_model)
+        report(judgement.to_json(), parsed.json, lambda: print_rich(judgement.table()))
+
+
+def _audit(parsed: argparse.Namespace) -> None:
+    if len(parsed.models) > 1:
+        raise UserError(f"--audit takes one checkpoint; {len(parsed.models)} models were named")
+    from fabula.corpus.store import TokenStore
+    from fabula.model.resolve import choose_device, model_folder
+    from fabula.study.audit import audit
+    from fabula.training.run import training_store
+
+    folder = model_folder(parsed.models[0])
+    store = parsed.corpus or training_store(folder)
+    if store is None:
+        raise UserError(f"{folder} has no record of its corpus here: name a token store with --corpus")
+    found = audit(folder, TokenStore.open(store), device=choose_device(parsed.device))
+    report(found.to_json(), parsed.json, lambda: print_rich(found.table()))
+
+
+def add_export(commands: Any) -> None:
+    """Declare `fabula export`."""
+    export = command(
+        commands,
+        "export",
+        export_model,
+        "Write a model, or its evidence, in the form that other programs take.",
+        epilog="Examples:\n"
+        "  fabula export runs/nano --to card              the run's README.md, every number from a record\n"
+        "  fabula export runs/nano --to lm-eval --out DIR  its study's questions as tasks of lm-evaluation-harness",
+    )
+    export.add_argument("model", type=Path, help="a run (for lm-eval also the folder of a study)")
+    export.add_argument("--to", required=True, choices=["card", "lm-eval"], help="the form")
+    export.add_argument("--out", type=Path, help="file or folder to write (card: RUN/README.md; lm-eval: RUN/lm-eval)")
+
+
+def export_model(parsed: argparse.Namespace) -> None:
+    """`fabula export`."""
+    if parsed.to == "card":
+        from fabula.publish.card import write_card
+
+        written = write_card(parsed.model, parsed.out)
+    else:
+        from fabula.publish.lm_eval import export_lm_eval
+
+        studied = parsed.model / "study" if (parsed.model / "study").is_dir() else parsed.model
+        written = export_lm_eval(studied, parsed.out or parsed.model / "lm-eval")
+    say(f"written: {written}")
