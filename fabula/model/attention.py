@@ -20,12 +20,22 @@ BUCKET_SCORES = 1 << 24
 """Attention scores that one padded batch may hold (float32: 64 MiB)."""
 
 
-def attention(q_BTHD: Tensor, k_BSKD: Tensor, v_BSKD: Tensor, boundaries: Tensor | None = None) -> Tensor:
+def attention(
+    q_BTHD: Tensor,
+    k_BSKD: Tensor,
+    v_BSKD: Tensor,
+    boundaries: Tensor | None = None,
+    mask_BTS: Tensor | None = None,
+) -> Tensor:
     """Return the attended values, shape BTHD.
 
     Without `boundaries` the T queries are the last T of the S key positions (T = S in training, T < S with a cache).
-    With `boundaries`, T = S and documents don't see each other.
+    With `boundaries`, T = S and documents don't see each other. A boolean `mask_BTS` says instead of both which keys
+    each query sees: at least one; it may have a single row for all windows.
     """
+    if mask_BTS is not None:
+        assert boundaries is None, "a mask or boundaries, not both"
+        return _masked(q_BTHD, k_BSKD, v_BSKD, mask_BTS)
     if boundaries is None:
         return _causal(q_BTHD, k_BSKD, v_BSKD)
     on_cpu = q_BTHD.device.type == "cpu" and q_BTHD.dtype in (torch.float32, torch.bfloat16)

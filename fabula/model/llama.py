@@ -93,6 +93,13 @@ class KeyValueCache:
             self.length = end
         return self.keys[layer][:, :end], self.values[layer][:, :end]
 
+    def keep(self, rows_B: Tensor) -> None:
+        """Keep these rows of the batch, in this order."""
+        for tensors in (self.keys, self.values):
+            for layer, old in enumerate(tensors):
+                tensors[layer] = old.new_empty(len(rows_B), *old.shape[1:])
+                tensors[layer][:, : self.length] = old[rows_B, : self.length]
+
 
 class Attention(nn.Module):
     """Multi-head attention with rotary positions and, where K < H, shared keys and values (GQA)."""
@@ -113,6 +120,7 @@ class Attention(nn.Module):
         angles: tuple[Tensor, Tensor],
         boundaries: Tensor | None = None,
         cache: KeyValueCache | None = None,
+        mask_BTS: Tensor | None = None,
     ) -> Tensor:
         """Mix information between positions."""
         q_BTHD, k_BTKD, v_BTKD = (
@@ -122,7 +130,7 @@ class Attention(nn.Module):
         q_BTHD, k_BTKD = rotate(q_BTHD, *angles), rotate(k_BTKD, *angles)
         if cache is not None:
             k_BTKD, v_BTKD = cache.extend(self.layer, k_BTKD, v_BTKD)
-        out: Tensor = self.o_proj(attention(q_BTHD, k_BTKD, v_BTKD, boundaries).flatten(2))
+        out: Tensor = self.o_proj(attention(q_BTHD, k_BTKD, v_BTKD, boundaries, mask_BTS).flatten(2))
         return out
 
 
@@ -157,9 +165,10 @@ class Block(nn.Module):
         angles: tuple[Tensor, Tensor],
         boundaries: Tensor | None = None,
         cache: KeyValueCache | None = None,
+        mask_BTS: Tensor | None = None,
     ) -> Tensor:
         """Add attention, then the feed-forward block, to the residual stream."""
-        x_BTC = x_BTC + self.self_attn(self.input_layernorm(x_BTC), angles, boundaries, cache)
+        x_BTC = x_BTC + self.self_attn(self.input_layernorm(x_BTC), angles, boundaries, cache, mask_BTS)
         out: Tensor = x_BTC + self.mlp(self.post_attention_layernorm(x_BTC))
         return out
 
@@ -191,6 +200,7 @@ class Llama(nn.Module):
         positions_BT: Tensor | None = None,
         boundaries: Tensor | None = None,
         cache: KeyValueCache | None = None,
+        mask_BTS: Tensor | None = None,
     ) -> Tensor:
         """Return the final hidden states, shape BTC.
 
@@ -199,6 +209,7 @@ class Llama(nn.Module):
             positions_BT: each token's position in its document; None: counted from the cache's length (or 0).
             boundaries: where documents begin and end, see `fabula.model.attention`; None: one document a window.
             cache: keys and values of earlier positions; the new ones are appended.
+            mask_BTS: which positions (the cache's first) each token sees, boolean, instead of causality and boundaries.
         """
         if positions_BT is None:
             start = cache.length if cache else 0
@@ -206,7 +217,7 @@ class Llama(nn.Module):
         angles = rotary_angles(positions_BT, self.config)
         x_BTC = self.model.embed_tokens(tokens_BT)
         for block in self.model.layers:
-            x_BTC = block(x_BTC, angles, boundaries, cache)
+            x_BTC = block(x_BTC, angles, boundaries, cache, mask_BTS)
         out: Tensor = self.model.norm(x_BTC)
         return out
 

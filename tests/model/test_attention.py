@@ -142,3 +142,15 @@ def test_the_mask_joins_a_document_and_nothing_else():
     first, second = document_mask(boundaries, 2, 4)
     assert first.int().tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
     assert second.equal(torch.ones(4, 4, dtype=torch.bool).tril())
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("kv_heads", [4, 2])
+def test_a_mask_says_what_each_query_sees(rows, kv_heads):
+    q, k, v = queries_keys_values(2, 4, kv_heads)
+    mask = torch.rand(rows, WIDTH, WIDTH, generator=torch.Generator().manual_seed(1)) < 0.4
+    mask |= torch.eye(WIDTH, dtype=torch.bool)
+    scores = torch.einsum("bthd,bshd->bhts", q, k.repeat_interleave(4 // kv_heads, 2)) / 8**0.5
+    weights = scores.masked_fill(~mask[:, None], float("-inf")).softmax(-1)
+    expected = torch.einsum("bhts,bshd->bthd", weights, v.repeat_interleave(4 // kv_heads, 2))
+    torch.testing.assert_close(attention(q, k, v, mask_BTS=mask), expected, rtol=1e-5, atol=1e-5)

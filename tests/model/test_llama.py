@@ -113,6 +113,18 @@ def test_a_key_value_cache_gives_the_logits_of_the_whole_text(shape, parts):
         assert relative_error(torch.cat(pieces, 1), model(tokens)) < 1e-5
 
 
+def test_a_cache_that_keeps_some_rows_goes_on_with_them():
+    model = tiny_model()
+    tokens = torch.randint(300, (4, 12), generator=torch.Generator().manual_seed(5))
+    rows = torch.tensor([3, 1])
+    cache = KeyValueCache(model.config, 4, 20, model.lm_head.weight)
+    with torch.no_grad():
+        model.hidden(tokens[:, :7], cache=cache)
+        cache.keep(rows)
+        found = model.logits(model.hidden(tokens[rows, 7:], cache=cache))
+        assert relative_error(found, model(tokens[rows])[:, 7:]) < 1e-5
+
+
 def test_initial_weights_are_decided_by_the_seed():
     first, same, other = (tiny_model(seed=seed, initializer_range=0.02) for seed in (1, 1, 2))
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), same.parameters(), strict=True))

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+
+from fabula.errors import UserError
 
 Floats = NDArray[np.float64]
 
@@ -19,6 +22,18 @@ class Tree:
     """Tokens of the context, its leading end-of-text included; at least one."""
     branches: tuple[tuple[int, ...], ...]
     """Tokens of each continuation."""
+
+    @property
+    def positions(self) -> int:
+        """Positions that the longest branch needs; its last token is only predicted and needs none."""
+        return len(self.prefix) + max(map(len, self.branches)) - 1
+
+
+def check_vocabulary(tokenizer: Tokenizer, vocab_size: int, folder: Path) -> None:
+    """Raise a UserError where a tokenizer gives tokens that the model doesn't have."""
+    tokens = tokenizer.get_vocab_size(with_added_tokens=False)
+    if tokens > vocab_size:
+        raise UserError(f"{folder}: the tokenizer has {tokens:,} tokens, the model only {vocab_size:,}")
 
 
 class LanguageModel(Protocol):
@@ -37,7 +52,7 @@ class LanguageModel(Protocol):
     def log_probabilities(self, trees: Sequence[Tree]) -> list[list[Floats]]:
         """Return ln p of every token of every branch after the prefix: [tree][branch][token], nats, float64.
 
-        A tree longer than the context is a caller's error.
+        A tree with more `positions` than the context is a caller's error.
         """
         ...
 
@@ -57,7 +72,8 @@ class LanguageModel(Protocol):
     ) -> list[list[int]]:
         """Continue every prompt (its leading end-of-text included); temperature 0 is greedy.
 
-        Returns the new tokens of each, its closing end-of-text included when the story ended. The draws of prompt i
-        depend on (seed, i) alone.
+        Returns the new tokens of each, its closing end-of-text included when the story ended; it also ends where the
+        context does. The draws of prompt i depend on (seed, i) alone. A prompt longer than the context is a caller's
+        error.
         """
         ...
