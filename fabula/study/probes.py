@@ -66,6 +66,9 @@ class Probe:
     condition: str | None = None
     """The part of that file; None: all of it."""
     unit: str = "share"
+    control: str = ""
+    """For the rule `band`: the broken stories that held-out ones are set against (`fabula.study.generations.controls`),
+    chosen because they are broken in what this probe measures."""
 
     @property
     def scores(self) -> str:
@@ -103,11 +106,39 @@ PANEL_PROBES = (
     Probe("ladder", "C1", "Against n-grams", "Nats per byte below a bigram model of the same tokens?", True, "gain", panel="ladder", column="gain2", unit="nats/byte", chance=0.0),
     Probe("context_gain", "C4", "Use of far words", "By how many nats do words more than 64 tokens back help?", True, "gain", panel="context_gain", column="gain", condition="64", unit="nats/token", chance=0.0),
     Probe("position_loss", "C7", "No harm far in", "Loss in the last 256 positions of the context over that in the first 256", True, "ratio", panel="position", column="nats", unit="ratio", chance=1.0),
+    Probe("known_end", "C5", "Knows the end", "Is the end of the story likelier where it is than after the story's other sentences?", False, "none", panel="ends", column="auc"),
+    Probe("copying", "C4", "Copies what it saw", "By how many nats are random words likelier when they come a second time?", False, "none", panel="copying", column="gain", unit="nats/token", chance=0.0),
 )  # fmt: skip
 """Probes on held-out text that are no questions."""
 
-GENERATION_PROBES: tuple[Probe, ...] = ()
-"""Probes on the stories that the model writes."""
+GENERATION_PROBES: tuple[Probe, ...] = (
+    Probe("loops", "C5", "Loops", "Taking the likeliest word each time: how much of the story's wording (4 words in a row) is a repetition?", True, "band", panel="generation", column="rep4", condition="greedy", control="loop", chance=0.0),
+    Probe("mood", "C5", "Mood", "How far is the sentences' mood (VADER) spread otherwise than in held-out stories?", True, "band", panel="generation_sets", column="w1_sentiment", condition="sampled", control="loop", unit="distance", chance=0.0),
+    Probe("flow", "C5", "Sentence flow", "How surprising is the wording to a 5-gram of the training text: neither odd nor dull?", True, "band", panel="generation", column="reference_nats", condition="sampled", control="scrambled", unit="nats/word", chance=0.0),
+    Probe("staying", "C5", "Characters stay", "How many of the characters of a story's beginning are still there at its end?", True, "band", panel="generation", column="name_persistence", condition="sampled", control="glued", chance=0.0),
+    Probe("quotes", "C5", "Dialogue closes", "In how many stories does every quotation mark have its partner?", True, "band", panel="generation", column="quote_balance", condition="sampled", control="five-gram", chance=0.0),
+    Probe("pacing", "C5", "Pacing", "How many words longer or shorter are sentences than in held-out stories, over their whole spread?", True, "band", panel="generation_sets", column="w1_sentence_length", condition="sampled", control="scrambled", unit="words", chance=0.0),
+    Probe("story_end", "C5", "Stories end", "How many stories come to an end by themselves?", True, "band", panel="generation", column="ended", condition="sampled", control="loop", chance=0.0),
+    Probe("sampled_repetition", "C5", "Repetition in samples", "The same share of repeated wording, words drawn by their probability.", False, "band", panel="generation", column="rep4", condition="sampled", control="loop", chance=0.0),
+    Probe("sentence_repeat", "C5", "Sentences told twice", "Taking the likeliest word each time: how many sentences has the story already?", False, "band", panel="generation", column="sentence_repeat", condition="greedy", control="loop", chance=0.0),
+    Probe("variety", "C5", "Variety", "How many different sequences of 4 words are there in 800 words of several stories?", False, "band", panel="generation_sets", column="distinct4", condition="sampled", control="loop", chance=0.0),
+    Probe("greedy_flow", "C5", "Flow without chance", "Taking the likeliest word each time: how surprising, or how dull, is the wording to a 5-gram?", False, "band", panel="generation", column="reference_nats", condition="greedy", control="scrambled", unit="nats/word", chance=0.0),
+    Probe("story_length", "C5", "Length of stories", "How many words longer or shorter are stories than held-out ones, over their whole spread?", False, "band", panel="generation_sets", column="w1_words", condition="sampled", control="five-gram", unit="words", chance=0.0),
+    Probe("last_mark", "C5", "Last sentence", "How many of the stories that end do so with the end of a sentence?", False, "band", panel="generation", column="ends_form", condition="sampled", control="scrambled", chance=0.0),
+    Probe("speech", "C5", "Dialogue", "In how many stories does somebody speak, and is it told who?", False, "none", panel="generation", column="dialogue", condition="sampled", chance=0.0),
+    Probe("reading_grade", "C5", "Reading grade", "Which school grade (Flesch-Kincaid) are the stories for?", False, "none", panel="generation", column="fk_grade", condition="sampled", unit="grade", chance=0.0),
+    Probe("memorised", "C5", "Memorised", "How many of the stories' sequences of 13 words stand in the training text?", False, "none", panel="generation", column="seen13", condition="sampled", chance=0.0),
+    Probe("sentence_form", "C1", "Form of sentences", "How many sentences start with a capital and end with a full stop, question mark or exclamation mark?", False, "band", panel="generation", column="sentence_form", condition="sampled", control="scrambled", chance=0.0),
+    Probe("nonwords", "C1", "Words that are none", "How many of the told words does the training text not have?", False, "none", panel="generation", column="nonword", condition="sampled", chance=0.0),
+    Probe("late_names", "C3", "Strangers", "In how many stories does a name come up late and nobody is told who that is?", False, "band", panel="generation", column="late_names", condition="sampled", control="glued", chance=0.0),
+    Probe("pronouns", "C3", "He or she throughout", "In stories of one character: how many pronouns are the character's own?", False, "none", panel="generation", column="pronoun_match", condition="sampled", chance=0.0),
+    Probe("theme", "C4", "Theme", "How many of the content words in a story's second half are from its first half?", False, "band", panel="generation", column="theme_recurrence", condition="sampled", control="glued", chance=0.0),
+    Probe("overrun", "C7", "Far beyond a story's length", "Told on until the context is full: how much more wording is repeated in the last 256 tokens than in the first?", True, "band", panel="overrun", column="rep4_rise", condition="last", control="loop", chance=0.0),
+    Probe("overrun_repetition", "C7", "Repetition at the end of the context", "How much of the wording in the last 256 tokens is a repetition?", False, "band", panel="overrun", column="rep4", condition="last", control="loop", chance=0.0),
+    Probe("overrun_nonwords", "C7", "Words at the end of the context", "How many more of the words are none in the last 256 tokens than in the first?", False, "none", panel="overrun", column="nonword_rise", condition="last", chance=0.0),
+)  # fmt: skip
+"""Probes on the stories that the model writes. Each is set against held-out stories, told from the same beginnings; the
+held-out value is not always 0 or 1, so what counts is the distance from it."""
 
 PROBES = (*ITEM_PROBES, *PANEL_PROBES, *GENERATION_PROBES)
 
