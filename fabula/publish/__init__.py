@@ -1,0 +1,1 @@
+"""A checkpoint and what is known of it, to the places where people use models."""
