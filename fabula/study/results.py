@@ -1,7 +1,16 @@
 """What a study found, as plain records: results.parquet, verdicts.json and curves.json. The report reads only these."""
 
-from dataclasses import dataclass
-from typing import Literal
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as parquet
+
+from fabula.errors import UserError
+from fabula.files import read_json, to_json, write_bytes, write_text
 
 Interval = tuple[float, float]
 """Low and high of a 95 % interval."""
@@ -18,6 +27,7 @@ class Result:
     step: int
     tokens: int | None
     probe: str
+    """A probe's name; of rows that hold a column of a panel (held-out text, told stories) the panel's."""
     condition: str
     """Part of the probe; "" for all of it."""
     measure: str
@@ -144,6 +154,10 @@ class Verdicts:
     """For each group: bootstrap probability that the claims' t50 come in the card's order."""
     phases: dict[str, Answer]
     """For each group: are there the five phases?"""
+    phase_reasons: dict[str, str] = field(default_factory=dict)
+    """For each group one sentence with the numbers that decided."""
+    order_trend: dict[str, float | None] = field(default_factory=dict)
+    """For each group: p of Page's trend test that the claims' t50 ascend, over seeds; None for fewer than two."""
 
 
 @dataclass(frozen=True)
@@ -156,3 +170,81 @@ class Curves:
     """For each series: (step, h), the largest context in tokens whose removal beyond costs more than 0.01 nats."""
     crossings: dict[str, dict[str, float | None]]
     """For each series: the step at which the model's loss falls below the n-gram of order "1" ... "5"."""
+
+
+TYPES: dict[Any, pa.DataType] = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+TYPES |= {kind | None: stored for kind, stored in TYPES.items()}
+"""How each type of a result's fields is stored."""
+
+
+def write_results(path: Path, rows: Sequence[Result]) -> None:
+    """Write results.parquet, whole or not at all."""
+    schema = pa.schema([pa.field(entry.name, TYPES[entry.type]) for entry in fields(Result)])
+    columns = {name: [getattr(row, name) for row in rows] for name in schema.names}
+    content = io.BytesIO()
+    parquet.write_table(pa.table(columns, schema), content)
+    write_bytes(path, content.getvalue())
+
+
+def read_results(path: Path) -> list[Result]:
+    """Read what `write_results` wrote.
+
+    Raises:
+        UserError: no such file, or not one of ours.
+    """
+    try:
+        return [Result(**row) for row in parquet.read_table(path).to_pylist()]
+    except (OSError, pa.ArrowException, TypeError) as error:
+        raise UserError(f"{path} can't be read as a study's results ({error}); study again") from None
+
+
+def write_verdicts(path: Path, verdicts: Verdicts) -> None:
+    """Write verdicts.json."""
+    write_text(path, to_json(asdict(verdicts)))
+
+
+def read_verdicts(path: Path) -> Verdicts:
+    """Read what `write_verdicts` wrote.
+
+    Raises:
+        UserError: no such file, or not one of ours.
+    """
+    values = read_json(path)
+    try:
+        claims = tuple(ClaimVerdict(**_tuples(entry)) for entry in values["claims"])
+        probes = tuple(ProbeVerdict(**_tuples(entry)) for entry in values["probes"])
+        return Verdicts(**{**values, "claims": claims, "probes": probes})
+    except (TypeError, KeyError) as error:
+        raise UserError(f"{path} is not a record of verdicts: {error}") from None
+
+
+def write_curves(path: Path, curves: Curves) -> None:
+    """Write curves.json."""
+    write_text(path, to_json(asdict(curves)))
+
+
+def read_curves(path: Path) -> Curves:
+    """Read what `write_curves` wrote.
+
+    Raises:
+        UserError: no such file, or not one of ours.
+    """
+    values = read_json(path)
+    try:
+        return Curves(
+            acquisitions=tuple(Acquisition(**_tuples(entry)) for entry in values["acquisitions"]),
+            phase_tests=tuple(PhaseTest(**_tuples(entry)) for entry in values["phase_tests"]),
+            horizons=_tuples(values["horizons"]),
+            crossings=values["crossings"],
+        )
+    except (TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path} is not a record of curves: {error}") from None
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JSON object with its lists, to any depth, as tuples."""
+
+    def plain(value: Any) -> Any:
+        return tuple(plain(part) for part in value) if isinstance(value, list) else value
+
+    return {name: plain(value) for name, value in values.items()}
