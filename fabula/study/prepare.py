@@ -1,0 +1,144 @@
+"""Before any model is asked: the questions, their gates, and what simple rules and broken stories score."""
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import numpy as np
+
+from fabula.errors import UserError
+from fabula.files import to_json, write_text
+from fabula.study import baselines
+from fabula.study.baselines.seen import SeenNGrams
+from fabula.study.corpus import StudyCorpus
+from fabula.study.folder import StudyFolder
+from fabula.study.generations.controls import control_scores
+from fabula.study.generations.reference import Reference
+from fabula.study.items import gates, natural, templates, world
+from fabula.study.items.item import Item, Outcomes, Scorer, outcomes
+from fabula.study.probes import GENERATION_PROBES, ITEM_PROBES, Probe
+from fabula.study.scores import Scores
+from fabula.study.suite import Suite
+from fabula.terminal import progress
+
+VERSION = 1
+"""Of the questions: changes when the same corpus and seed would give others."""
+BUILDERS = {**natural.BUILDERS, **templates.BUILDERS, **world.BUILDERS}
+SEEN_ANSWER, SEEN_TEMPLATE = 13, 8
+"""Words in a row that a right answer, or a template, must not share with the training text."""
+OVERSUPPLY = {"order": 2.5, "first_pronoun": 1.25, "adjacent_swap": 1.2}
+"""So many times more questions are built of probes whose right answers often stand in the training text."""
+LONG_PROBES = ("memory", "world_memory")
+"""Probes whose contexts are many times as long as others'."""
+LONG_COST = 2
+"""They get this many times fewer questions."""
+
+
+def prepare(folder: StudyFolder, corpus: StudyCorpus, probes: Sequence[Probe], suite: Suite, seed: int) -> None:
+    """Write every probe's questions, what baselines answer, how the gates decided, and the controls' stories' scores.
+
+    What is there already is kept: it is a function of (corpus, seed, version).
+    """
+    known = _gates(folder)
+    missing = [probe for probe in probes if probe in ITEM_PROBES and probe.name not in known]
+    controls_missing = set(GENERATION_PROBES) & set(probes) and not folder.control("held-out", "generation").is_file()
+    if not missing and not controls_missing:
+        return
+    with progress("making questions", len(missing) + 2, "parts") as advance:
+        if missing:
+            scorers = baselines.fit(corpus)
+            seen = {length: SeenNGrams.of(corpus.train, length) for length in (SEEN_ANSWER, SEEN_TEMPLATE)}
+        advance(1)
+        for probe in missing:
+            items = build(probe.name, corpus, seed, items_of(probe.name, suite.boundary_items))
+            _judge(folder, probe, items, scorers, seen)
+            advance(1)
+        if controls_missing:
+            _measure_controls(folder, corpus, suite, seed)
+        advance(1)
+
+
+def items_of(probe: str, count: int) -> int:
+    """Return how many questions a probe gets where a suite has `count` for each."""
+    return count // LONG_COST if probe in LONG_PROBES else count
+
+
+def build(probe: str, corpus: StudyCorpus, seed: int, limit: int) -> list[Item]:
+    """Return a probe's questions in a random order, so that any first part of them is a fair sample."""
+    items: list[Item] = BUILDERS[probe](corpus, seed, round(limit * OVERSUPPLY.get(probe, 1)))
+    random.Random(f"{seed}/{probe}/order").shuffle(items)
+    return items
+
+
+def read_items(folder: StudyFolder, probe: str) -> list[Item]:
+    """Read a probe's questions; none when they were refused.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = folder.items(probe)
+    if not path.is_file():
+        return []
+    try:
+        return [Item.from_json(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} can't be read as questions ({error}); delete it and study again") from None
+
+
+def refused(folder: StudyFolder) -> dict[str, str]:
+    """Return the probes whose questions a gate refused, with the reason."""
+    reasons = {}
+    for name, found in _gates(folder).items():
+        failed = [str(gate["reason"]) for gate in found if not gate["passed"]]
+        if failed:
+            reasons[name] = "; ".join(failed)
+    return reasons
+
+
+def reference(corpus: StudyCorpus) -> Reference:
+    """Learn from the corpus what told stories are measured against."""
+    return Reference.learn(corpus.train, corpus.held_out, corpus.store.tokenizer, baselines.fit(corpus)["fivegram"])
+
+
+def _judge(
+    folder: StudyFolder,
+    probe: Probe,
+    built: list[Item],
+    scorers: Mapping[str, Scorer],
+    seen: Mapping[int, SeenNGrams],
+) -> None:
+    """Keep a set of questions that passes every gate; of one that does not, keep the reason."""
+    items = gates.admissible(probe, built, seen[SEEN_ANSWER], seen[SEEN_TEMPLATE])
+    answers: dict[str, Outcomes] = {name: outcomes(items, scorer) for name, scorer in scorers.items()} if items else {}
+    found = gates.check(
+        probe, items, answers, seen[SEEN_ANSWER], seen[SEEN_TEMPLATE], dropped=len(built) - len(items)
+    )
+    folder.gates.parent.mkdir(parents=True, exist_ok=True)
+    if all(gate.passed for gate in found):
+        Scores(
+            units=np.array([item.id for item in items]),
+            clusters=np.array([item.cluster for item in items]),
+            conditions=np.array([item.condition for item in items]),
+            columns={name: answer.correct for name, answer in answers.items()},
+        ).save(folder.baseline(probe.name))
+        lines = [json.dumps(item.to_json(), ensure_ascii=False) + "\n" for item in items]
+        write_text(folder.items(probe.name), "".join(lines))
+    write_text(folder.gates, to_json({**_gates(folder), probe.name: [asdict(gate) for gate in found]}))
+
+
+def _gates(folder: StudyFolder) -> dict[str, list[dict[str, object]]]:
+    if not folder.gates.is_file():
+        return {}
+    records: dict[str, list[dict[str, object]]] = json.loads(folder.gates.read_text(encoding="utf-8"))
+    return records
+
+
+def _measure_controls(folder: StudyFolder, corpus: StudyCorpus, suite: Suite, seed: int) -> None:
+    five_gram = baselines.sample_stories(baselines.tables(corpus), seed, suite.stories)
+    found = control_scores(
+        corpus.held_out, five_gram, reference(corpus), corpus.store.tokenizer, count=suite.stories, seed=seed
+    )
+    for name, panels in found.items():
+        for panel, scores in panels.items():
+            scores.save(folder.control(name, panel))
