@@ -15,11 +15,12 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
 	@touch $(READY)
 
-# Trains the smallest storyteller on the built-in story world, measures it, and tells a story.
+# Trains the smallest storyteller on the built-in story world, measures and studies it, and tells a story.
 demo: $(READY)
 	$(BIN)/fabula train nano
 	$(BIN)/fabula verify runs/nano
 	$(BIN)/fabula evaluate runs/nano --stories 500
+	$(BIN)/fabula study runs/nano --suite glance
 	$(BIN)/fabula generate "Once upon a time, a boy found a silver key." --model runs/nano --temperature 0.3 --repetition-penalty 1
 
 test: $(READY)

@@ -1,8 +1,8 @@
 """How long a study takes, in one command: `python bench/study.py MODEL --corpus STORE [--suite fast] [--device cuda]`.
 
-Times every panel on one checkpoint (the questions and baselines are made first and not counted) and prints seconds for
-each, their sum, and peak memory. `--random test-1` measures a recipe's shape with random weights instead of a MODEL: its
-stories never end, so its telling is the worst case.
+Times every panel on one checkpoint in one process (the questions and baselines are made first and not counted) and
+prints seconds for each, their sum, and peak memory. `--random test-1` measures a recipe's shape with random weights
+instead of a MODEL: its stories hardly ever end, so its telling is the worst case.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from fabula.model.resolve import choose_device
 from fabula.study import prepare
 from fabula.study.corpus import StudyCorpus
 from fabula.study.folder import StudyFolder
-from fabula.study.measure import TOLD, Material, measure, panels_of
-from fabula.study.probes import PROBES
+from fabula.study.measure import Material, Questions, Task, measure, panels_of
+from fabula.study.probes import PROBES, TOLD
 from fabula.study.series import find_series
 from fabula.study.suite import SUITES
 from fabula.training.machine import peak_memory
@@ -61,12 +61,13 @@ def measure_panels(scratch: Path, model: str, corpus_path: Path, suite: str, dev
     """Return the seconds of each panel of one checkpoint."""
     corpus, folder = StudyCorpus.open(corpus_path), StudyFolder(scratch / "study")
     prepare.prepare(folder, corpus, PROBES, SUITES[suite], seed=0)
-    material = Material.gather(folder, corpus, PROBES, SUITES[suite], seed=0)
+    questions = Questions(folder, corpus_path, PROBES, SUITES[suite], seed=0)
+    material = Material.gather(questions, corpus)
     series = find_series([model], None)[0]
     seconds = {}
-    for panels in [*([panel] for panel in panels_of(PROBES) if panel not in TOLD), list(TOLD)]:
+    for panels in [*((panel,) for panel in panels_of(PROBES) if panel not in TOLD), TOLD]:
         started = time.perf_counter()
-        measure(folder, series, series.checkpoints[-1], panels, material, device)
+        measure(folder, Task(series, series.checkpoints[-1], panels), material, device)
         seconds[panels[0]] = time.perf_counter() - started
     return seconds
 

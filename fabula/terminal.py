@@ -29,13 +29,23 @@ def say(message: str) -> None:
     console().print(message, markup=False, soft_wrap=True)
 
 
+_hushed: list[bool] = []
+
+
+def hush() -> None:
+    """Show no progress from this process: the one that started it does."""
+    _hushed.append(True)
+
+
 @contextlib.contextmanager
 def progress(doing: str, total: float | None = None, unit: str = "") -> Iterator[Callable[[float], None]]:
     """Show how far some work is, with an ETA when `total` is known; yields `advance(amount)`.
 
     On a terminal a bar appears after two seconds; elsewhere a plain line every ten seconds.
     """
-    if console().is_terminal:
+    if _hushed:
+        yield lambda _: None
+    elif console().is_terminal:
         with _bar(doing, total, unit) as advance:
             yield advance
     else:

@@ -31,6 +31,7 @@ def add_study(commands: Any) -> None:
     study.add_argument("--out", type=Path, help="folder of the study (default: RUN/study)")
     study.add_argument("--suite", choices=["glance", "fast", "full"], help="how much (default: the recipe's, fast)")
     study.add_argument("--probes", help="only these, with commas between (default: all)")
+    study.add_argument("--items", type=int, help="questions of each primary probe (default: the suite's)")
     study.add_argument("--checkpoints", type=int, help="at most so many of each run (default: the suite's)")
     study.add_argument("--seed", type=int, help="of questions, draws and stories (default: the recipe's, 0)")
     study.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"], help="where to compute")
@@ -57,6 +58,7 @@ def study_models(parsed: argparse.Namespace) -> None:
         out=parsed.out,
         suite=parsed.suite,
         probes=tuple(name.strip() for name in parsed.probes.split(",")) if parsed.probes else (),
+        items=None if parsed.items is None else at_least("--items", parsed.items, 30),
         checkpoints=None if parsed.checkpoints is None else at_least("--checkpoints", parsed.checkpoints, 1),
         seed=None if parsed.seed is None else at_least("--seed", parsed.seed, 0),
         device=parsed.device,

@@ -50,6 +50,11 @@ def build(corpus: Corpus, tokenizer: TokenizerRecipe, out: Path) -> TokenStore:
     return _build(corpus, tokenizer, out, sources.origin(corpus))
 
 
+def cache_folder() -> Path:
+    """Return where what can be made again is kept: `$FABULA_CACHE`, or else `~/.cache/fabula`."""
+    return Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/fabula").expanduser()
+
+
 def cached_store(corpus: Corpus, tokenizer: TokenizerRecipe) -> TokenStore:
     """Open the store that `corpus.source` names, or the one built earlier from the same input, or build it.
 
@@ -62,7 +67,7 @@ def cached_store(corpus: Corpus, tokenizer: TokenizerRecipe) -> TokenStore:
     if len(corpus.source) == 1 and corpus.source[0] not in sources.NAMES and is_store(given):
         return TokenStore.open(given)
     origin = sources.origin(corpus)
-    cache = Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/fabula").expanduser() / "stores"
+    cache = cache_folder() / "stores"
     place = cache / f"{_short_name(origin)}-{_fingerprint(origin, tokenizer)}"
     with explain_os_errors(cache):
         cache.mkdir(parents=True, exist_ok=True)

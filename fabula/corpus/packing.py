@@ -197,7 +197,8 @@ class StoryPacking:
         self.attended = float((self.lengths * (self.lengths + 1) / 2).sum() / self.lengths.sum())
         self.documents = int(np.diff(self.first_place).max()) + 1
         """Documents a window may hold, the padding at its end counted as one."""
-        self._pieces_by_place = lru_cache(maxsize=2)(self._deal)
+        self.pieces_by_place = lru_cache(maxsize=2)(self._deal)
+        """By epoch: which piece takes each place (a window's places start at `first_place`)."""
 
     def order(self, epoch: int) -> Integers:
         """Return the epoch's windows in the order they are shown."""
@@ -209,7 +210,7 @@ class StoryPacking:
 
     def batch(self, epoch: int, windows: Integers) -> Batch:
         """Return some windows; `boundaries` always has `documents` entries a window, and one."""
-        pieces = self._pieces_by_place(epoch)
+        pieces = self.pieces_by_place(epoch)
         shape = (len(windows), self.context)
         tokens = np.full(shape, self.eot, np.int64)
         targets = np.full(shape, PADDING, np.int64)

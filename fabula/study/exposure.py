@@ -47,7 +47,7 @@ def _runs(packing: Packing, epochs: int, rest: int) -> tuple[Integers, Integers]
             + [np.arange(packing.first_place[window], packing.first_place[window + 1]) for window in shown]
         )
         counts = np.full(len(packing.starts), epochs, np.int64)
-        counts[packing._pieces_by_place(epochs)[places]] += 1
+        counts[packing.pieces_by_place(epochs)[places]] += 1
         return packing.starts, counts
     counts = np.full(packing.windows, epochs, np.int64)
     counts[shown] += 1

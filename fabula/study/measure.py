@@ -12,12 +12,13 @@ from fabula.study import prepare
 from fabula.study.baselines.tokens import TokenNGrams
 from fabula.study.corpus import StudyCorpus
 from fabula.study.folder import Series, StudiedCheckpoint, StudyFolder
+from fabula.study.generations.contradictions import contradictions_in, prompts
 from fabula.study.generations.flags import with_flags
 from fabula.study.generations.metrics import measure as measure_stories
 from fabula.study.generations.reference import Reference
-from fabula.study.generations.telling import prompts_of, save_stories, tell_stories
+from fabula.study.generations.telling import MAX_NEW_TOKENS, MODES, prompts_of, save_stories, tell_stories
 from fabula.study.items.item import Item
-from fabula.study.probes import ITEM_PROBES, Probe
+from fabula.study.probes import ITEM_PROBES, TOLD, Probe, probe
 from fabula.study.scores import Scores
 from fabula.study.scoring.context_gain import context_gain
 from fabula.study.scoring.copying import copying
@@ -30,13 +31,30 @@ from fabula.study.scoring.position import position_loss
 from fabula.study.stories import HeldOutStory, held_out_stories
 from fabula.study.suite import Suite
 
-TOLD = ("generation", "generation_sets", "overrun")
-"""Panels that are measured on the stories a checkpoint tells; they come together."""
-
 
 def panels_of(probes: Sequence[Probe]) -> list[str]:
     """Return the files of scores that these probes need."""
-    return list(dict.fromkeys(probe.scores for probe in probes))
+    return list(dict.fromkeys(entry.scores for entry in probes))
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Where a prepared study is, and what it asks."""
+
+    folder: StudyFolder
+    store: Path
+    probes: tuple[Probe, ...]
+    suite: Suite
+    seed: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """Panels to measure of one checkpoint."""
+
+    series: Series
+    checkpoint: StudiedCheckpoint
+    panels: tuple[str, ...]
 
 
 @dataclass
@@ -53,22 +71,20 @@ class Material:
     """By tokenizer: all held-out stories in random order, and what n-grams of its tokens say about the first."""
 
     @classmethod
-    def gather(
-        cls, folder: StudyFolder, corpus: StudyCorpus, probes: Sequence[Probe], suite: Suite, seed: int
-    ) -> "Material":
+    def gather(cls, questions: Questions, corpus: StudyCorpus) -> "Material":
         """Read the questions of a prepared study and learn from its corpus what stories are measured against."""
-        names = [probe.name for probe in probes if probe in ITEM_PROBES]
-        told = set(TOLD) & set(panels_of(probes))
+        names = [entry.name for entry in questions.probes if entry in ITEM_PROBES]
+        told = set(TOLD) & set(panels_of(questions.probes))
         return cls(
             corpus,
-            {name: prepare.read_items(folder, name) for name in names},
+            {name: prepare.read_items(questions.folder, name) for name in names},
             prepare.reference(corpus) if told else None,
-            suite,
-            seed,
+            questions.suite,
+            questions.seed,
         )
 
     def held_out(self, model: LanguageModel) -> tuple[list[HeldOutStory], Rungs]:
-        """Return all held-out stories in a model's tokens, in random order, and n-grams' answers to the first of them."""
+        """Return the held-out stories in a model's tokens, in random order, and what n-grams say about the first."""
         key = sha256_text(f"{model.end_of_text} {model.vocab_size} {model.tokenizer.to_str()}")
         if key not in self._rungs:
             stories = held_out_stories([self.corpus.store.path], model.tokenizer, model.end_of_text)
@@ -86,29 +102,29 @@ def _token_ngrams(corpus: StudyCorpus, tokenizer: Tokenizer, vocab_size: int, en
 
 def measure(
     folder: StudyFolder,
-    series: Series,
-    checkpoint: StudiedCheckpoint,
-    panels: Sequence[str],
+    task: Task,
     material: Material,
     device: str,
     advance: Callable[[float], None] = lambda _: None,
 ) -> None:
     """Measure some panels of one checkpoint and write their scores, each as soon as it is there."""
+    series, checkpoint = task.series, task.checkpoint
     model = open_model(Path(checkpoint.path), device)
 
     def write(panel: str, scores: Scores) -> None:
         scores.save(folder.scores(series.label, checkpoint.step, panel))
         advance(1)
 
-    for panel in panels:
+    for panel in task.panels:
         if panel in HELD_OUT_PANELS:
             write(panel, HELD_OUT_PANELS[panel](model, material))
         elif panel not in TOLD:
-            count = material.suite.items_at(checkpoint.step, series.steps)
+            count = material.suite.items_at(probe(panel), checkpoint.step, series.steps)
             write(panel, _answers(model, material.items[panel][: prepare.items_of(panel, count)]))
-    told = [panel for panel in TOLD if panel in panels]
+    told = [panel for panel in TOLD if panel in task.panels]
     if told:
-        for panel, scores in _told(model, material, folder.stories(series.label, checkpoint.step)).items():
+        count = material.suite.stories_at(checkpoint.step, series.steps)
+        for panel, scores in _told(model, material, count, folder.stories(series.label, checkpoint.step)).items():
             if panel in told:
                 write(panel, scores)
 
@@ -119,12 +135,11 @@ def _answers(model: LanguageModel, items: Sequence[Item]) -> Scores:
     return score_items([item for item in items if scorer.fits(item)], model)
 
 
-def _told(model: LanguageModel, material: Material, place: Path) -> dict[str, Scores]:
+def _told(model: LanguageModel, material: Material, count: int, place: Path) -> dict[str, Scores]:
     """Let the model tell stories, keep them, and measure them."""
     assert material.reference is not None
-    stories = tell_stories(
-        model, prompts_of(material.corpus.held_out), count=material.suite.stories, seed=material.seed
-    )
+    modes = [mode for mode in MODES if mode.name in material.suite.modes]
+    stories = tell_stories(model, prompts_of(material.corpus.held_out), modes, count, material.seed)
     save_stories(place, with_flags(stories, material.reference))
     nothing = Scores(np.array([], np.str_), np.array([], np.str_), np.array([], np.str_), {})
     return {**dict.fromkeys(TOLD, nothing), **measure_stories(stories, material.reference)}
@@ -147,6 +162,24 @@ def _ends(model: LanguageModel, material: Material) -> Scores:
     return ends(model, material.held_out(model)[0], material.suite.held_out)
 
 
+def _contradictions(model: LanguageModel, material: Material) -> Scores:
+    """Let the model continue stories of the story world, and look for what can't be true any more."""
+    beginnings = prompts(material.seed, material.suite.stories)
+    encoded = [model.tokenizer.encode(prompt.text, add_special_tokens=False).ids for prompt in beginnings]
+    drawn = model.tell(
+        [[model.end_of_text, *tokens] for tokens in encoded],
+        temperature=1.0,
+        top_p=0.95,
+        max_new_tokens=MAX_NEW_TOKENS,
+        seed=material.seed,
+    )
+    texts = [model.tokenizer.decode(tokens) for tokens in drawn]
+    found = [len(contradictions_in(text, prompt)) for text, prompt in zip(texts, beginnings, strict=True)]
+    names = np.array([f"world-{index}" for index in range(len(found))], np.str_)
+    counts = np.array(found, np.float64)
+    return Scores(names, names, np.full(len(found), "", np.str_), {"any": np.minimum(counts, 1), "count": counts})
+
+
 def _copying(model: LanguageModel, material: Material) -> Scores:
     return copying(model, seed=material.seed)
 
@@ -157,5 +190,6 @@ HELD_OUT_PANELS: dict[str, Callable[[LanguageModel, Material], Scores]] = {
     "position": _position,
     "ends": _ends,
     "copying": _copying,
+    "contradictions": _contradictions,
 }
-"""Panels of losses; each takes the model and what it is measured on."""
+"""Panels that are no questions and no stories; each takes the model and what it is measured on."""

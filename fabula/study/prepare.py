@@ -1,5 +1,6 @@
 """Before any model is asked: the questions, their gates, and what simple rules and broken stories score."""
 
+import functools
 import json
 import random
 from collections.abc import Mapping, Sequence
@@ -29,10 +30,11 @@ SEEN_ANSWER, SEEN_TEMPLATE = 13, 8
 """Words in a row that a right answer, or a template, must not share with the training text."""
 OVERSUPPLY = {"order": 2.5, "first_pronoun": 1.25, "adjacent_swap": 1.2}
 """So many times more questions are built of probes whose right answers often stand in the training text."""
-LONG_PROBES = ("memory", "world_memory")
-"""Probes whose contexts are many times as long as others'."""
+LONG_PROBES = ("memory", "order", *world.BUILDERS)
+"""Probes whose texts are several times as long as others'."""
 LONG_COST = 2
-"""They get this many times fewer questions."""
+"""They get this many times fewer questions, but never fewer than `FEWEST`."""
+FEWEST = 40
 
 
 def prepare(folder: StudyFolder, corpus: StudyCorpus, probes: Sequence[Probe], suite: Suite, seed: int) -> None:
@@ -51,7 +53,8 @@ def prepare(folder: StudyFolder, corpus: StudyCorpus, probes: Sequence[Probe], s
             seen = {length: SeenNGrams.of(corpus.train, length) for length in (SEEN_ANSWER, SEEN_TEMPLATE)}
         advance(1)
         for probe in missing:
-            items = build(probe.name, corpus, seed, items_of(probe.name, suite.boundary_items))
+            count = suite.boundary_items if probe.primary else suite.items
+            items = build(probe.name, corpus, seed, items_of(probe.name, count))
             _judge(folder, probe, items, scorers, seen)
             advance(1)
         if controls_missing:
@@ -61,7 +64,7 @@ def prepare(folder: StudyFolder, corpus: StudyCorpus, probes: Sequence[Probe], s
 
 def items_of(probe: str, count: int) -> int:
     """Return how many questions a probe gets where a suite has `count` for each."""
-    return count // LONG_COST if probe in LONG_PROBES else count
+    return max(count // LONG_COST, min(count, FEWEST)) if probe in LONG_PROBES else count
 
 
 def build(probe: str, corpus: StudyCorpus, seed: int, limit: int) -> list[Item]:
@@ -96,6 +99,7 @@ def refused(folder: StudyFolder) -> dict[str, str]:
     return reasons
 
 
+@functools.cache
 def reference(corpus: StudyCorpus) -> Reference:
     """Learn from the corpus what told stories are measured against."""
     return Reference.learn(corpus.train, corpus.held_out, corpus.store.tokenizer, baselines.fit(corpus)["fivegram"])
@@ -111,9 +115,7 @@ def _judge(
     """Keep a set of questions that passes every gate; of one that does not, keep the reason."""
     items = gates.admissible(probe, built, seen[SEEN_ANSWER], seen[SEEN_TEMPLATE])
     answers: dict[str, Outcomes] = {name: outcomes(items, scorer) for name, scorer in scorers.items()} if items else {}
-    found = gates.check(
-        probe, items, answers, seen[SEEN_ANSWER], seen[SEEN_TEMPLATE], dropped=len(built) - len(items)
-    )
+    found = gates.check(probe, items, answers, seen[SEEN_ANSWER], seen[SEEN_TEMPLATE], dropped=len(built) - len(items))
     folder.gates.parent.mkdir(parents=True, exist_ok=True)
     if all(gate.passed for gate in found):
         Scores(
@@ -135,9 +137,9 @@ def _gates(folder: StudyFolder) -> dict[str, list[dict[str, object]]]:
 
 
 def _measure_controls(folder: StudyFolder, corpus: StudyCorpus, suite: Suite, seed: int) -> None:
-    five_gram = baselines.sample_stories(baselines.tables(corpus), seed, suite.stories)
+    five_gram = baselines.sample_stories(baselines.tables(corpus), seed, suite.boundary_stories)
     found = control_scores(
-        corpus.held_out, five_gram, reference(corpus), corpus.store.tokenizer, count=suite.stories, seed=seed
+        corpus.held_out, five_gram, reference(corpus), corpus.store.tokenizer, count=suite.boundary_stories, seed=seed
     )
     for name, panels in found.items():
         for panel, scores in panels.items():

@@ -104,10 +104,12 @@ ITEM_PROBES = (
 
 PANEL_PROBES = (
     Probe("ladder", "C1", "Against n-grams", "Nats per byte below a bigram model of the same tokens?", True, "gain", panel="ladder", column="gain2", unit="nats/byte", chance=0.0),
+    Probe("beyond_counting", "C1", "Beyond counting", "Nats per byte below a 5-gram model of the same tokens?", False, "gain", panel="ladder", column="gain5", unit="nats/byte", chance=0.0),
     Probe("context_gain", "C4", "Use of far words", "By how many nats do words more than 64 tokens back help?", True, "gain", panel="context_gain", column="gain", condition="64", unit="nats/token", chance=0.0),
     Probe("position_loss", "C7", "No harm far in", "Loss in the last 256 positions of the context over that in the first 256", True, "ratio", panel="position", column="nats", unit="ratio", chance=1.0),
     Probe("known_end", "C5", "Knows the end", "Is the end of the story likelier where it is than after the story's other sentences?", False, "none", panel="ends", column="auc"),
     Probe("copying", "C4", "Copies what it saw", "By how many nats are random words likelier when they come a second time?", False, "none", panel="copying", column="gain", unit="nats/token", chance=0.0),
+    Probe("contradiction", "C3", "Contradictions (story world)", "How many continuations of stories whose facts are on record state something that can't be true?", False, "none", panel="contradictions", column="any", chance=0.0),
 )  # fmt: skip
 """Probes on held-out text that are no questions."""
 
@@ -139,6 +141,9 @@ GENERATION_PROBES: tuple[Probe, ...] = (
 )  # fmt: skip
 """Probes on the stories that the model writes. Each is set against held-out stories, told from the same beginnings; the
 held-out value is not always 0 or 1, so what counts is the distance from it."""
+
+TOLD = ("generation", "generation_sets", "overrun")
+"""Panels that are measured on the stories a checkpoint tells; they come together."""
 
 PROBES = (*ITEM_PROBES, *PANEL_PROBES, *GENERATION_PROBES)
 

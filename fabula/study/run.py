@@ -7,7 +7,7 @@ continues, one whose run has grown measures only the new checkpoints, and torchr
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,12 +21,13 @@ from fabula.model.resolve import choose_device
 from fabula.study import prepare
 from fabula.study.analysis import analyse
 from fabula.study.corpus import StudyCorpus
-from fabula.study.folder import Series, Study, StudiedCheckpoint, StudyFolder
-from fabula.study.measure import Material, measure, panels_of
+from fabula.study.folder import Series, StudiedCheckpoint, Study, StudyFolder
+from fabula.study.measure import Material, Questions, Task, measure, panels_of
 from fabula.study.probes import PROBES, Probe
 from fabula.study.report import write_report
 from fabula.study.series import find_series
 from fabula.study.suite import SUITES, Suite
+from fabula.study.workers import MOST_WORKERS, measure_in_processes
 from fabula.terminal import progress, say
 from fabula.training.machine import describe
 from fabula.training.processes import Processes, process_group, processes
@@ -46,6 +47,7 @@ class Options:
     out: Path | None = None
     suite: str | None = None
     probes: tuple[str, ...] = ()
+    items: int | None = None
     checkpoints: int | None = None
     seed: int | None = None
     device: str = "auto"
@@ -101,6 +103,8 @@ def _plan(names: Sequence[str], options: Options) -> Plan:
     recipe = first.recipe() if (first.path / "recipe.toml").is_file() else None
     suite_name = options.suite or (recipe.study.suite if recipe else "fast")
     suite = SUITES[suite_name]
+    if options.items:
+        suite = replace(suite, items=min(suite.items, options.items), boundary_items=options.items)
     series = find_series(names, options.checkpoints or suite.checkpoints)
     store = options.corpus or training_store(Path(series[0].checkpoints[0].path))
     if store is None:
@@ -114,18 +118,18 @@ def _plan(names: Sequence[str], options: Options) -> Plan:
         suite_name,
         suite,
         seed,
-        _probes(options.probes or (recipe.study.probes if recipe else ())),
+        _probes(options.probes or (recipe.study.probes if recipe else ()), suite),
         tuple(series),
         store,
     )
 
 
-def _probes(names: Sequence[str]) -> tuple[Probe, ...]:
+def _probes(names: Sequence[str], suite: Suite) -> tuple[Probe, ...]:
     known = [probe.name for probe in PROBES]
     for name in names:
         if name not in known:
             raise UserError(f"unknown probe {name!r}: {did_you_mean(name, known)}")
-    return tuple(probe for probe in PROBES if not names or probe.name in names)
+    return tuple(probe for probe in PROBES if probe.name in names or (not names and suite.asks(probe)))
 
 
 def _open_folder(plan: Plan, corpus: StudyCorpus, fresh: bool) -> None:
@@ -133,6 +137,7 @@ def _open_folder(plan: Plan, corpus: StudyCorpus, fresh: bool) -> None:
     path = plan.folder.path
     content = {
         "suite": plan.suite_name,
+        "items": plan.suite.boundary_items,
         "seed": plan.seed,
         "version": prepare.VERSION,
         "corpus_hash": corpus.hash,
@@ -141,7 +146,9 @@ def _open_folder(plan: Plan, corpus: StudyCorpus, fresh: bool) -> None:
         shutil.rmtree(path)
     if (path / PLAN).is_file():
         before = read_json(path / PLAN)
-        changed = [f"{name} {before.get(name)!r} -> {value!r}" for name, value in content.items() if before.get(name) != value]
+        changed = [
+            f"{name} {before.get(name)!r} -> {value!r}" for name, value in content.items() if before.get(name) != value
+        ]
         if changed:
             raise UserError(
                 f"{path} holds a study that was measured otherwise ({'; '.join(changed)}): "
@@ -159,18 +166,22 @@ def _measure_all(plan: Plan, corpus: StudyCorpus, mine: Processes, device: str) 
     """Ask this process's share of the checkpoints; the last ones, which matter most, first."""
     panels = panels_of(plan.probes)
     work = [(series, checkpoint) for series in plan.series for checkpoint in reversed(series.checkpoints)]
-    missing = [
-        (series, checkpoint, left)
+    tasks = [
+        Task(series, checkpoint, tuple(left))
         for series, checkpoint in work[mine.rank :: mine.count]
         if (left := _missing(plan, series, checkpoint, panels))
     ]
-    if not missing:
+    if not tasks:
         return
-    material = Material.gather(plan.folder, corpus, plan.probes, plan.suite, plan.seed)
+    questions = Questions(plan.folder, plan.store, plan.probes, plan.suite, plan.seed)
     device = _device(device, mine)
-    with progress("studying", sum(len(left) for _, _, left in missing), "measurements") as advance:
-        for series, checkpoint, left in missing:
-            measure(plan.folder, series, checkpoint, left, material, device, advance)
+    with progress("studying", sum(len(task.panels) for task in tasks), "measurements") as advance:
+        if device == "cpu" and mine.count == 1 and torch.get_num_threads() > 1:
+            measure_in_processes(questions, tasks, min(torch.get_num_threads(), MOST_WORKERS), advance)
+        else:
+            material = Material.gather(questions, corpus)
+            for task in tasks:
+                measure(questions.folder, task, material, device, advance)
 
 
 def _missing(plan: Plan, series: Series, checkpoint: StudiedCheckpoint, panels: Sequence[str]) -> list[str]:

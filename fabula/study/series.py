@@ -91,7 +91,7 @@ def _checkpoint(folder: Path) -> StudiedCheckpoint:
 
 
 def weights_hash(folder: Path) -> str:
-    """Return SHA-256 over a model folder's weight files; a checkpoint's record, which is verified, saves reading them."""
+    """Return SHA-256 over a model folder's weight files; a checkpoint's record saves reading them."""
     names = [path.name for path in weight_files(folder)]
     if (folder / RECORD).is_file():
         hashes = [read_record(folder).files[name] for name in names]

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from fabula.study.generations.telling import MODES
+from fabula.study.probes import TOLD, Probe
 from fabula.training.series import phase_bounds
 
 
@@ -9,10 +11,12 @@ from fabula.training.series import phase_bounds
 class Suite:
     """Sizes of one suite."""
 
+    secondary: bool
+    """Whether probes are asked that no verdict rests on, beyond what told stories show anyway."""
     items: int
-    """Items of each probe that every checkpoint answers."""
+    """Questions of each probe."""
     boundary_items: int
-    """Items of each probe at the phases' boundaries and at the end of training."""
+    """Questions of each primary probe at the phases' boundaries and at the end of training: verdicts rest on them."""
     held_out: int
     """Held-out stories whose loss is set against n-grams."""
     targets: int
@@ -21,35 +25,74 @@ class Suite:
     """Windows of the whole context whose loss is measured by position."""
     stories: int
     """Stories told in each mode of generation."""
+    boundary_stories: int
+    """The same at the phases' boundaries and at the end of training."""
+    modes: tuple[str, ...]
+    """Modes of `fabula.study.generations.telling`."""
     checkpoints: int | None
     """Checkpoints studied at most, the phases' boundaries first; None: all."""
     phase_draws: int
     """Simulations behind the phase test."""
 
-    def items_at(self, step: int, steps: int) -> int:
-        """Return how many items of a probe the checkpoint of `step` answers in a run of `steps`."""
-        boundaries = {bound for pair in phase_bounds(steps) for bound in pair}
-        return self.boundary_items if step in boundaries or steps == 0 else self.items
+    def asks(self, probe: Probe) -> bool:
+        """Say whether a probe belongs to the suite; one whose measurements are there anyway always does."""
+        return self.secondary or probe.primary or probe.panel in ("ladder", *TOLD)
+
+    def items_at(self, probe: Probe, step: int, steps: int) -> int:
+        """Return how many questions of a probe the checkpoint of `step` answers in a run of `steps`."""
+        return self.boundary_items if probe.primary and _is_boundary(step, steps) else self.items
+
+    def stories_at(self, step: int, steps: int) -> int:
+        """Return how many stories the checkpoint of `step` tells in each mode."""
+        return self.boundary_stories if _is_boundary(step, steps) else self.stories
 
 
+ALL_MODES = tuple(mode.name for mode in MODES)
 SUITES = {
     "glance": Suite(
-        items=60, boundary_items=60, held_out=60, targets=40, windows=4, stories=16, checkpoints=10, phase_draws=100
+        secondary=False,
+        items=40,
+        boundary_items=40,
+        held_out=40,
+        targets=40,
+        windows=4,
+        stories=16,
+        boundary_stories=16,
+        modes=("sampled", "greedy", "overrun", "samples"),
+        checkpoints=7,
+        phase_draws=100,
     ),
     "fast": Suite(
-        items=300, boundary_items=300, held_out=200, targets=120, windows=8, stories=50, checkpoints=None, phase_draws=300
+        secondary=True,
+        items=300,
+        boundary_items=300,
+        held_out=200,
+        targets=120,
+        windows=8,
+        stories=48,
+        boundary_stories=48,
+        modes=ALL_MODES,
+        checkpoints=None,
+        phase_draws=300,
     ),
     "full": Suite(
-        items=400,
-        boundary_items=2_400,
-        held_out=1_000,
-        targets=400,
-        windows=24,
-        stories=200,
+        secondary=True,
+        items=300,
+        boundary_items=600,
+        held_out=400,
+        targets=250,
+        windows=16,
+        stories=48,
+        boundary_stories=64,
+        modes=ALL_MODES,
         checkpoints=None,
         phase_draws=1_000,
     ),
 }
+
+
+def _is_boundary(step: int, steps: int) -> bool:
+    return steps == 0 or step in {bound for pair in phase_bounds(steps) for bound in pair}
 
 
 def chosen_checkpoints(steps: list[int], limit: int | None) -> list[int]:

@@ -9,7 +9,11 @@ from fabula.study.folder import StudyFolder
 from fabula.study.probes import CLAIMS, probe
 from fabula.study.results import ProbeVerdict, Verdicts, read_verdicts
 
-MARKS = {"supported": "[green]● supported[/]", "not supported": "[red]○ not supported[/]", "inconclusive": "◐ inconclusive"}
+MARKS = {
+    "supported": "[green]● supported[/]",
+    "not supported": "[red]○ not supported[/]",
+    "inconclusive": "◐ inconclusive",
+}
 
 
 def to_json(folder: StudyFolder) -> dict[str, Any]:
@@ -21,13 +25,14 @@ def table(folder: StudyFolder) -> Table:
     """Return the verdicts on every claim of every group of series, with the numbers that decided."""
     verdicts = read_verdicts(folder.verdicts)
     shown = Table(title=f"Verdicts (rules version {verdicts.rules_version})", title_justify="left")
-    for column in ("model", "claim", "capability", "when claimed", "decided by"):
+    several = len({entry.group for entry in verdicts.claims}) > 1
+    for column in (*["model"] * several, "claim", "capability", "when claimed", "decided by"):
         shown.add_column(column, overflow="fold")
     titles = {claim.name: claim.title for claim in CLAIMS}
     for entry in verdicts.claims:
         timing = "-" if entry.timing is None else MARKS[entry.timing]
         shown.add_row(
-            entry.group,
+            *[entry.group] * several,
             f"{entry.claim} {titles[entry.claim]}",
             MARKS[entry.capability],
             timing,

@@ -20,7 +20,7 @@ from fabula.recipe import Recipe
 from fabula.training.machine import describe
 
 FREE_TO_CHANGE = ("train.device", "train.threads", "train.save_every", "train.trackers", "study.")
-"""Fields that may differ when a run is resumed: they decide where and how it is watched or studied, not what is learned."""
+"""Fields that may differ when a run is resumed: where it runs, how it is watched and studied, not what is learned."""
 
 
 class RunFolder:

@@ -12,14 +12,24 @@ from fabula.errors import UserError
 from fabula.study import run as study_run
 from fabula.study import suite as suites
 from fabula.study.folder import StudyFolder
-from fabula.study.measure import measure
-from fabula.study.probes import PROBES
+from fabula.study.measure import Task, measure
+from fabula.study.probes import PROBES, TOLD
 from fabula.study.results import read_results, read_verdicts
 from fabula.study.run import Options, study
 from fabula.training.loop import train
 
 TINY = suites.Suite(
-    items=30, boundary_items=40, held_out=20, targets=10, windows=2, stories=8, checkpoints=3, phase_draws=10
+    secondary=True,
+    items=30,
+    boundary_items=40,
+    held_out=20,
+    targets=10,
+    windows=2,
+    stories=8,
+    boundary_stories=8,
+    modes=("sampled", "greedy"),
+    checkpoints=3,
+    phase_draws=10,
 )
 PROBES_TRIED = ("grammar", "binding", "memory", "ending", "ladder", "context_gain", "position_loss")
 
@@ -64,7 +74,8 @@ def test_a_study_leaves_results_verdicts_and_a_report(studied: StudyFolder) -> N
     assert {entry.step for entry in results} == {0, 2, 4} or len({entry.step for entry in results}) == 3
     for entry in results:
         if entry.low is not None and entry.high is not None:
-            assert entry.low <= entry.value + 1e-9 and entry.value - 1e-9 <= entry.high
+            assert entry.low <= entry.value + 1e-9
+            assert entry.value - 1e-9 <= entry.high
     assert "<html" in studied.report.read_text(encoding="utf-8")
     assert not studied.study().refused.keys() & {"binding", "grammar"}
 
@@ -94,15 +105,15 @@ def test_a_killed_study_continues_with_what_is_missing(
     shutil.copytree(studied.path, folder.path)
     lost = next(folder.path.glob("scores/*/*/binding.npz"))
     lost.unlink()
-    asked: list[list[str]] = []
+    asked: list[tuple[str, ...]] = []
 
-    def watched(place: object, series: object, checkpoint: object, panels: list[str], *rest: object) -> None:
-        asked.append(panels)
-        measure(place, series, checkpoint, panels, *rest)  # type: ignore[arg-type]
+    def watched(place: StudyFolder, task: Task, *rest: object) -> None:
+        asked.append(task.panels)
+        measure(place, task, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(study_run, "measure", watched)
     study([str(run)], options(folder.path))
-    assert asked == [["binding"]]
+    assert asked == [("binding",)]
     assert lost.read_bytes() == (studied.path / lost.relative_to(folder.path)).read_bytes()
     assert read_results(folder.results) == read_results(studied.results)
 
@@ -142,7 +153,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(run: Path, tmp_path: P
 
 
 def test_every_probe_of_the_registry_has_a_source() -> None:
-    from fabula.study.measure import HELD_OUT_PANELS, TOLD, panels_of
+    from fabula.study.measure import HELD_OUT_PANELS, panels_of
     from fabula.study.prepare import BUILDERS
 
     assert set(panels_of(PROBES)) == {*HELD_OUT_PANELS, *TOLD, *BUILDERS}
@@ -157,5 +168,3 @@ def test_item_questions_are_a_pure_function_of_corpus_and_seed(run: Path, tmp_pa
         assert first.items(probe).read_bytes() == second.items(probe).read_bytes()
     record = json.loads(first.record.read_text(encoding="utf-8"))
     assert record["version"] >= 1
-
-

@@ -18,7 +18,7 @@ from fabula.study.probes import probe as probe_named
 from fabula.study.results import Answer, ClaimVerdict, Interval, ProbeVerdict
 from fabula.study.statistics.acquisition import smooth_share
 from fabula.study.statistics.bootstrap import over_seeds, seed_counts
-from fabula.study.statistics.intervals import holm_levels, percentile_interval
+from fabula.study.statistics.intervals import LEVEL, holm_levels, percentile_interval
 
 Floats = NDArray[np.float64]
 
@@ -165,8 +165,10 @@ def _judge(context: Context, probe: Probe, found: Evidence) -> Judged:
 def _learned(context: Context) -> bool:
     """Return whether the precondition of rules that a constant would pass holds at the end of training."""
     probe = probe_named(context.rules.precondition)
-    end = context.at_end.get(probe.name)
-    return end is not None and _judge(context, probe, end).answer == "supported"
+    end = _evidence(context.group, context.measured, context.rules, probe, None)
+    if end is None:
+        return False
+    return judging.judge(probe, end, context.rules, LEVEL, Ceiling(None, None), None).answer == "supported"
 
 
 def _marked(context: Context, probe: Probe, deciding: Judged, at_end: Judged) -> Judged:

@@ -1,13 +1,12 @@
 """Fitting the word baselines to a corpus once, and finding the tables again."""
 
 import io
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from fabula.corpus.build import CACHE_VARIABLE
+from fabula.corpus.build import cache_folder
 from fabula.errors import UserError
 from fabula.files import explain_os_errors, sha256_text, write_bytes
 from fabula.study.baselines.simple import Overlap, TargetOnly
@@ -55,9 +54,8 @@ def tables(corpus: StudyCorpus) -> WordTables:
 
 
 def _place(corpus: StudyCorpus) -> Path:
-    cache = Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/fabula").expanduser() / "baselines"
     content = sha256_text("\0".join((corpus.hash, *corpus.train)))[:16]
-    return cache / f"words-{content}-v{VERSION}.npz"
+    return cache_folder() / "baselines" / f"words-{content}-v{VERSION}.npz"
 
 
 def _save(path: Path, fitted: WordTables) -> None:

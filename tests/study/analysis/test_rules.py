@@ -29,7 +29,8 @@ def test_every_rule_has_its_threshold():
     rules = Rules.load()
     gains = {p.name for p in PROBES if p.primary and p.rule == "gain"}
     assert gains <= set(rules.gains)
-    assert rules.precondition in {p.name for p in PROBES if p.primary and p.rule == "gain"}
+    assert rules.precondition in rules.gains
+    assert set(rules.gains) <= {p.name for p in PROBES if p.rule == "gain"}
     assert all(p.control for p in PROBES if p.primary and p.rule == "band")
 
 

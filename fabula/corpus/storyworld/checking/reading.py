@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from fabula.corpus.storyworld.checking.oneself import SAID, done_to_oneself, wrong_reflexives
 from fabula.corpus.storyworld.checking.replay import State
 from fabula.corpus.storyworld.lexicon import listed
 from fabula.corpus.storyworld.lexicon.feelings import FEELINGS
@@ -18,12 +19,13 @@ from fabula.corpus.storyworld.lexicon.places import SETTINGS
 from fabula.corpus.storyworld.lexicon.things import COLOURS
 from fabula.corpus.storyworld.record import Character, Event, Story
 
-_SPEECH = re.compile(r'"[^"]*"')
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
+SPEECH = re.compile(r'"[^"]*"')
+"""What is said, its quotation marks included."""
 _CAPITALISED = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
 _INTENSIFIERS = ("very ", "so ", "a little ")
 _FAMILY = {"mom", "dad", "grandma", "grandpa"}
-_NOT_NAMES = {"Mom", "Dad", "Grandma", "Grandpa", "Saturday", "I", "Sundays"}
+NOT_NAMES = {"Mom", "Dad", "Grandma", "Grandpa", "Saturday", "I", "Sundays"}
+"""Capitalised words inside a sentence that name nobody of the cast, or a grown-up of the family."""
 _FEMALE, _MALE = re.compile(r"\b(she|her|herself)\b", re.I), re.compile(r"\b(he|him|his|himself)\b", re.I)
 
 _ONLY_AGENT = {
@@ -60,11 +62,8 @@ _ONLY_SPEAKER = frozenset(
 )
 """Kinds of events in which nobody but the agent says anything."""
 
-_SAID = "said|asked|called|cried|shouted|answered|replied|added|exclaimed|cheered"
 _SUBJECT = r"((?:[Tt]he (?:little )?)?(?!her\b|his\b)\w+)(?!\w|'s)"
-_SPEAKER = re.compile(
-    rf'"" (?:{_SAID}) {_SUBJECT}|(?<="" ){_SUBJECT} (?:{_SAID})\b|\b{_SUBJECT} (?:{_SAID})\b[^".]*, ""'
-)
+_SPEAKER = re.compile(rf'"" (?:{SAID}) {_SUBJECT}|(?<="" ){_SUBJECT} (?:{SAID})\b|\b{_SUBJECT} (?:{SAID})\b[^".]*, ""')
 
 _SPOT_KINDS = {"search", "find", "find_new", "had_found", "see_alone", "about_to_eat", "meet_magic"}
 _SPOTS = sorted({spot for setting in SETTINGS for spot in setting.spots}, key=len, reverse=True)
@@ -95,7 +94,7 @@ def misreadings(story: Story, states: list[State]) -> list[str]:
         if event.index:
             around |= set(story.record.events[event.index - 1].participants())
         passage = _Passage(
-            event, text, _SPEECH.sub('""', text), states[event.index], states[event.index + 1], frozenset(around)
+            event, text, SPEECH.sub('""', text), states[event.index], states[event.index + 1], frozenset(around)
         )
         for check in reader.checks:
             problems += [f"event {event.index} ({event.kind}): {problem}" for problem in check(passage)]
@@ -163,8 +162,8 @@ class _Reader:
         return problems
 
     def _unknown_names(self) -> list[str]:
-        known = {c.name for c in self.cast} | _NOT_NAMES
-        narration = _SPEECH.sub('""', self.story.text)
+        known = {c.name for c in self.cast} | NOT_NAMES
+        narration = SPEECH.sub('""', self.story.text)
         return [f"{name} is not in the cast" for name in _CAPITALISED.findall(narration) if name not in known]
 
     # one passage
@@ -184,12 +183,7 @@ class _Reader:
             used = pattern.search(passage.narration)
             if used and not possible and passage.event.kind not in ("warn",):
                 problems.append(f"{used[0]!r} is used, but nobody around is a {pronoun}")
-        for sentence in _sentences(passage.narration):
-            for found in re.finditer(r"\b([A-Z]\w+) \w+ (?:at )?(himself|herself|(?:his|her) own)\b", sentence):
-                who = next((c for c in self.cast if c.name == found[1]), None)
-                if who and (found[2].startswith("hi")) != (who.pronoun == "he"):
-                    problems.append(f"{who.name} is not {found[2]!r}")
-        return problems
+        return problems + wrong_reflexives(self.cast, passage.narration)
 
     def feelings(self, passage: _Passage) -> list[str]:
         problems = []
@@ -208,7 +202,7 @@ class _Reader:
     def looks(self, passage: _Passage) -> list[str]:
         problems = []
         for thing in self.things:
-            for found in _colour_of(thing.noun).finditer(passage.text):
+            for found in colour_of(thing.noun).finditer(passage.text):
                 if found[1] != thing.colour and not found[2]:
                     problems.append(f"the {thing.noun} is {found[1]}, but was {thing.colour or 'without a color'}")
         return problems
@@ -308,23 +302,7 @@ class _Reader:
         return problems
 
     def address(self, passage: _Passage) -> list[str]:
-        problems = []
-        for who in self.cast:
-            if not who.named or who.name not in passage.text:
-                continue
-            name, said = re.escape(who.name), f"(?:{_SAID})"
-            before = rf'\b{name} {said}[^".]*, "[^"]*[a-z], {name}[!.?,]'
-            after = rf'[a-z], {name}[!.?,][^"]*" (?:{said} {name}\b(?!.s)|{name} {said}[^",]*\.)'
-            if re.search(before, passage.text) or re.search(after, passage.text):
-                problems.append(f"{who.name} speaks to themselves")
-            if re.search(rf"\b{name} and {name}\b", passage.text):
-                problems.append(f"{who.name} is told of as two people")
-            if re.search(
-                rf"(?<![\w.] ){name} [^.!?\"]*\b(?:to|from|with|at|of|for|by|find|saw|hugged|thanked) {name}\b(?!')",
-                passage.narration,
-            ):
-                problems.append(f"{who.name} does something to themselves")
-        return problems
+        return done_to_oneself(self.cast, passage.text, passage.narration)
 
     def _meant_by(self, subject: str, passage: _Passage) -> set[str]:
         """Return the ids of those whom a name or pronoun can mean; an empty set when it means none of the cast."""
@@ -343,12 +321,9 @@ def _name_pattern(who: Character) -> str:
     return f"(?:{who.name}|{who.name.lower()})" if who.role in _FAMILY else who.name
 
 
-def _sentences(text: str) -> list[str]:
-    return [s for s in _SENTENCE_END.split(text) if s]
-
-
 @cache
-def _colour_of(noun: str) -> re.Pattern[str]:
+def colour_of(noun: str) -> re.Pattern[str]:
+    """Return the pattern of a colour (group 1) before a noun; group 2 is a further noun, if it is another thing."""
     # A noun may be the first half of another one ("toy", "toy box"), which a further noun shows.
     return re.compile(rf"\b({'|'.join(COLOURS)}) {noun}( box| tree| plant)?\b")
 
