@@ -13,7 +13,7 @@ from typing import Any
 
 from fabula.errors import UserError
 from fabula.files import new_folder
-from fabula.study.items.item import Item
+from fabula.study.items.item import Item, read_items
 from fabula.study.probes import ITEM_PROBES, probe
 
 GROUP = "fabula"
@@ -93,7 +93,7 @@ def export_lm_eval(study_items: Path, out: Path) -> Path:
     out = out.resolve()
     tasks, left_out = [], []
     for path in _item_files(study_items):
-        task, missing = _task(path.stem, _read_items(path))
+        task, missing = _task(path.stem, read_items(path))
         tasks += [task] if task.documents else []
         left_out += missing
     if not tasks:
@@ -120,14 +120,6 @@ def _item_files(path: Path) -> list[Path]:
         if files:
             return files
     raise UserError(f"{path} holds no study's items; make them with: fabula study RUN")
-
-
-def _read_items(path: Path) -> list[Item]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return [Item.from_json(json.loads(line)) for line in lines if line.strip()]
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} does not hold a study's items, one a line: {error}") from None
 
 
 def _task(name: str, items: Iterable[Item]) -> tuple[Task, list[LeftOut]]:

@@ -1,7 +1,7 @@
 """Asking one checkpoint: which scores there are, and how each file of them comes about."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,8 @@ from fabula.study.generations.contradictions import contradictions_in, prompts
 from fabula.study.generations.flags import with_flags
 from fabula.study.generations.metrics import measure as measure_stories
 from fabula.study.generations.reference import Reference
-from fabula.study.generations.telling import MAX_NEW_TOKENS, MODES, prompts_of, save_stories, tell_stories
-from fabula.study.items.item import Item
+from fabula.study.generations.telling import MAX_NEW_TOKENS, MODES, NUCLEUS, prompts_of, save_stories, tell_stories
+from fabula.study.items.item import Item, read_items
 from fabula.study.probes import ITEM_PROBES, TOLD, Probe, probe
 from fabula.study.scores import Scores
 from fabula.study.scoring.context_gain import context_gain
@@ -77,7 +77,7 @@ class Material:
         told = set(TOLD) & set(panels_of(questions.probes))
         return cls(
             corpus,
-            {name: prepare.read_items(questions.folder, name) for name in names},
+            {name: read_items(questions.folder.items(name)) for name in names},
             prepare.reference(corpus) if told else None,
             questions.suite,
             questions.seed,
@@ -168,10 +168,7 @@ def _contradictions(model: LanguageModel, material: Material) -> Scores:
     encoded = [model.tokenizer.encode(prompt.text, add_special_tokens=False).ids for prompt in beginnings]
     drawn = model.tell(
         [[model.end_of_text, *tokens] for tokens in encoded],
-        temperature=1.0,
-        top_p=0.95,
-        max_new_tokens=MAX_NEW_TOKENS,
-        seed=material.seed,
+        replace(NUCLEUS, max_new_tokens=MAX_NEW_TOKENS, seed=material.seed),
     )
     texts = [model.tokenizer.decode(tokens) for tokens in drawn]
     found = [len(contradictions_in(text, prompt)) for text, prompt in zip(texts, beginnings, strict=True)]

@@ -8,7 +8,6 @@ from dataclasses import asdict
 
 import numpy as np
 
-from fabula.errors import UserError
 from fabula.files import to_json, write_text
 from fabula.study import baselines
 from fabula.study.baselines.seen import SeenNGrams
@@ -72,21 +71,6 @@ def build(probe: str, corpus: StudyCorpus, seed: int, limit: int) -> list[Item]:
     items: list[Item] = BUILDERS[probe](corpus, seed, round(limit * OVERSUPPLY.get(probe, 1)))
     random.Random(f"{seed}/{probe}/order").shuffle(items)
     return items
-
-
-def read_items(folder: StudyFolder, probe: str) -> list[Item]:
-    """Read a probe's questions; none when they were refused.
-
-    Raises:
-        UserError: the file is damaged.
-    """
-    path = folder.items(probe)
-    if not path.is_file():
-        return []
-    try:
-        return [Item.from_json(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} can't be read as questions ({error}); delete it and study again") from None
 
 
 def refused(folder: StudyFolder) -> dict[str, str]:

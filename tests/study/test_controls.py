@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from fabula import recipe as recipes
+from fabula.generation.sampling import Sampling
 from fabula.study import measure as measuring
 from fabula.study import suite as suites
 from fabula.study.analysis import analyse
@@ -66,24 +67,17 @@ class FiveGram:
         return [np.log(self.ngrams.model.distributions_along(list(s), 5)).astype(np.float32) for s in sequences]
 
     def tell(
-        self,
-        prompts: Sequence[Sequence[int]],
-        *,
-        temperature: float,
-        top_p: float,
-        max_new_tokens: int,
-        seed: int,
-        ban_end_of_text: bool = False,
+        self, prompts: Sequence[Sequence[int]], sampling: Sampling, *, ban_end_of_text: bool = False
     ) -> list[list[int]]:
         told = []
         for number, prompt in enumerate(prompts):
-            random = np.random.default_rng((seed, number))
+            random = np.random.default_rng((sampling.seed, number))
             tokens = list(prompt)
-            while len(tokens) < self.context and len(tokens) - len(prompt) < max_new_tokens:
+            while len(tokens) < self.context and len(tokens) - len(prompt) < sampling.max_new_tokens:
                 p = self.ngrams.model.distributions([tokens[-4:]], 5)[0]
                 if ban_end_of_text:
                     p[self.end_of_text] = 0
-                tokens.append(int(p.argmax()) if temperature == 0 else int(random.choice(len(p), p=p / p.sum())))
+                tokens.append(int(p.argmax()) if sampling.greedy else int(random.choice(len(p), p=p / p.sum())))
                 if tokens[-1] == self.end_of_text:
                     break
             told.append(tokens[len(prompt) :])

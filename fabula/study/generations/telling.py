@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +23,10 @@ MAX_NEW_TOKENS = 400
 WINDOW = 256
 """Positions of the context that are measured together in `overrun`."""
 CARD = Sampling()
-"""The reference card's settings; `LanguageModel.tell` has no repetition penalty, so the card's is left out."""
+"""The reference card's settings, its repetition penalty included."""
+DRAWN = Sampling(temperature=1.0, top_p=1.0, repetition_penalty=1.0)
+"""Every token with the probability that the model gives it."""
+NUCLEUS = replace(DRAWN, top_p=0.95)
 FIXED_PROMPTS = (
     "Once upon a time, a boy found a silver key.",
     "Anna had a little blue boat. One windy day, the boat",
@@ -39,8 +42,8 @@ class Mode:
     """A way to tell stories."""
 
     name: str
-    temperature: float
-    top_p: float
+    sampling: Sampling
+    """How tokens are drawn; length and seed are those of the telling."""
     prompts: Literal["held-out", "nothing", "fixed"]
     """What stands before the story: the first sentence of a held-out story, only end-of-text, or `FIXED_PROMPTS`."""
     overrun: bool = False
@@ -48,13 +51,13 @@ class Mode:
 
 
 MODES = (
-    Mode("sampled", 1.0, 1.0, "held-out"),
-    Mode("sampled-free", 1.0, 1.0, "nothing"),
-    Mode("top-p", 1.0, 0.95, "held-out"),
-    Mode("top-p-free", 1.0, 0.95, "nothing"),
-    Mode("greedy", 0.0, 1.0, "held-out"),
-    Mode("overrun", 1.0, 0.95, "held-out", overrun=True),
-    Mode("samples", CARD.temperature, CARD.top_p, "fixed"),
+    Mode("sampled", DRAWN, "held-out"),
+    Mode("sampled-free", DRAWN, "nothing"),
+    Mode("top-p", NUCLEUS, "held-out"),
+    Mode("top-p-free", NUCLEUS, "nothing"),
+    Mode("greedy", replace(DRAWN, temperature=0.0), "held-out"),
+    Mode("overrun", NUCLEUS, "held-out", overrun=True),
+    Mode("samples", CARD, "fixed"),
 )
 OVERRUN_PART = 4
 """One story in `overrun`, which is as long as the context, for this many in the other modes."""
@@ -123,10 +126,7 @@ def tell_stories(
             limit = model.context if mode.overrun else MAX_NEW_TOKENS
             drawn = model.tell(
                 [tokens for _, tokens in beginnings],
-                temperature=mode.temperature,
-                top_p=mode.top_p,
-                max_new_tokens=limit,
-                seed=seed,
+                replace(mode.sampling, max_new_tokens=limit, seed=seed),
                 ban_end_of_text=mode.overrun,
             )
             stories += [

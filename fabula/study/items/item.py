@@ -8,11 +8,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fabula.errors import UserError
 from fabula.study.text import Span
 
 Design = Literal["choice", "pmi", "contrast", "mirrored"]
@@ -148,3 +150,17 @@ def _judge(scores: Floats, gold: int) -> tuple[float, float]:
     winners = np.flatnonzero(scores > best - TIE)
     correct = 1 / len(winners) if gold in winners else 0.0
     return correct, float(scores[gold] - np.delete(scores, gold).max())
+
+
+def read_items(path: Path) -> list[Item]:
+    """Read a file of items, one a line; none where there is no file.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    if not path.is_file():
+        return []
+    try:
+        return [Item.from_json(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} does not hold a study's questions, one a line ({error!r})") from None

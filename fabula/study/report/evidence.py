@@ -1,18 +1,17 @@
 """Everything that a report is made from, read once and found by name."""
 
-import json
 import math
 import random
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from fabula.errors import UserError
 from fabula.files import read_json
 from fabula.study.folder import Series, StudiedCheckpoint, Study, StudyFolder
-from fabula.study.items.item import Item
+from fabula.study.generations.telling import Story, load_stories
+from fabula.study.items.gates import Gate
+from fabula.study.items.item import Item, read_items
 from fabula.study.probes import CLAIMS, PROBES, Claim, Probe
 from fabula.study.report.palette import LineStyle, styles
 from fabula.study.results import (
@@ -28,38 +27,6 @@ from fabula.study.results import (
     read_verdicts,
 )
 from fabula.study.scores import Scores
-
-
-@dataclass(frozen=True)
-class Gate:
-    """One check that an item set had to pass."""
-
-    name: str
-    passed: bool
-    value: float | None
-    limit: float | None
-    reason: str
-
-
-@dataclass(frozen=True)
-class Flag:
-    """A part of a story that something is wrong with."""
-
-    start: int
-    stop: int
-    kind: str
-    explanation: str
-
-
-@dataclass(frozen=True)
-class Told:
-    """A story that a checkpoint told."""
-
-    prompt: str
-    text: str
-    mode: str
-    stop_reason: str
-    flags: tuple[Flag, ...]
 
 
 class Evidence:
@@ -141,27 +108,13 @@ class Evidence:
             return {}
         content = read_json(self.folder.gates)
         try:
-            return {
-                probe: tuple(
-                    Gate(str(g["name"]), bool(g["passed"]), g.get("value"), g.get("limit"), str(g.get("reason") or ""))
-                    for g in entries
-                )
-                for probe, entries in content.items()
-                if isinstance(entries, list)
-            }
+            return {probe: tuple(Gate(**entry) for entry in entries) for probe, entries in content.items()}
         except (AttributeError, KeyError, TypeError) as error:
             raise UserError(f"{self.folder.gates} is not a record of gates: {error!r}") from None
 
     def items(self, probe: str) -> list[Item]:
         """Return a probe's items; empty when it has none."""
-        path = self.folder.items(probe)
-        if not path.exists():
-            return []
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-            return [Item.from_json(json.loads(line)) for line in lines]
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path} is not a file of items: {error!r}") from None
+        return read_items(self.folder.items(probe))
 
     def drawn_items(self, probe: str, count: int = 3) -> tuple[list[Item], int]:
         """Return `count` items of a probe, drawn with the study's seed, and how many there are."""
@@ -169,15 +122,10 @@ class Evidence:
         drawn = random.Random(f"{self.study.seed} {probe}").sample(items, min(count, len(items)))
         return drawn, len(items)
 
-    def stories(self, series: str, step: int) -> list[Told]:
+    def stories(self, series: str, step: int) -> list[Story]:
         """Return what a checkpoint told; empty when it told nothing."""
         path = self.folder.stories(series, step)
-        if not path.exists():
-            return []
-        try:
-            return [_told(entry) for entry in read_json(path)]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path} is not a list of stories: {error!r}") from None
+        return load_stories(path) if path.exists() else []
 
     def control(self, name: str, panel: str) -> Scores | None:
         """Return what held-out or control text scores, if it is on record."""
@@ -208,20 +156,6 @@ def claims_by_phase() -> list[Claim]:
 def last(series: Series) -> StudiedCheckpoint:
     """Return a series' last checkpoint."""
     return series.checkpoints[-1]
-
-
-def _told(entry: dict[str, Any]) -> Told:
-    flags = tuple(
-        Flag(int(flag["start"]), int(flag["stop"]), str(flag["kind"]), str(flag.get("explanation") or ""))
-        for flag in entry.get("flags", ())
-    )
-    return Told(
-        str(entry.get("prompt") or ""),
-        str(entry["text"]),
-        str(entry.get("mode") or ""),
-        str(entry.get("stop_reason") or ""),
-        flags,
-    )
 
 
 def leading_number(text: str) -> float:

@@ -1,9 +1,10 @@
 """What was asked: the checks every set of questions passed, and three questions of each, drawn at random."""
 
+from fabula.study.items.gates import Gate
 from fabula.study.items.item import Item
 from fabula.study.probes import Probe
 from fabula.study.report import formats
-from fabula.study.report.evidence import Evidence, Gate
+from fabula.study.report.evidence import Evidence
 from fabula.study.report.markup import Html, details, element, markup, paragraph, table
 
 DESIGNS = {

@@ -3,8 +3,9 @@
 import itertools
 
 from fabula.study.folder import Series
+from fabula.study.generations.telling import Flag, Story
 from fabula.study.report import formats
-from fabula.study.report.evidence import Evidence, Flag, Told
+from fabula.study.report.evidence import Evidence
 from fabula.study.report.markup import Html, details, element, markup, paragraph
 from fabula.training.series import PHASES, REFERENCE_STEPS
 
@@ -37,7 +38,7 @@ def section(evidence: Evidence) -> Html:
         if len(evidence.groups) > 1:
             blocks.append(element("h3", f"Model: {group}", class_="group"))
         if len(members) > 1:
-            blocks.append(paragraph(f"Told by {series.label}, the first of {len(members)} runs.", class_="quiet"))
+            blocks.append(paragraph(f"Story by {series.label}, the first of {len(members)} runs.", class_="quiet"))
         for stories in told.values():
             for story in stories:
                 kinds |= {flag.kind: flag.explanation for flag in story.flags if flag.kind not in kinds}
@@ -60,7 +61,7 @@ def _steps(series: Series) -> list[int]:
     return sorted({min(have, key=lambda step: (abs(step - bound), step)) for bound in wanted})
 
 
-def _samples(evidence: Evidence, series: Series, step: int) -> list[Told]:
+def _samples(evidence: Evidence, series: Series, step: int) -> list[Story]:
     stories = evidence.stories(series.label, step)
     for mode in MODES:
         if found := [story for story in stories if story.mode == mode]:
@@ -68,7 +69,7 @@ def _samples(evidence: Evidence, series: Series, step: int) -> list[Told]:
     return []
 
 
-def _prompts(told: dict[int, list[Told]]) -> list[str]:
+def _prompts(told: dict[int, list[Story]]) -> list[str]:
     return list(dict.fromkeys(story.prompt for stories in told.values() for story in stories))
 
 
@@ -92,7 +93,7 @@ def _legend(kinds: dict[str, str]) -> Html | None:
     return element("p", *entries, class_="key")
 
 
-def _prompt(prompt: str, series: Series, told: dict[int, list[Told]], letters: dict[str, str]) -> Html:
+def _prompt(prompt: str, series: Series, told: dict[int, list[Story]], letters: dict[str, str]) -> Html:
     cards = []
     for step, stories in told.items():
         story = next((story for story in stories if story.prompt == prompt), None)
@@ -102,7 +103,7 @@ def _prompt(prompt: str, series: Series, told: dict[int, list[Told]], letters: d
     return element("div", title, element("div", *cards, class_="stories"), class_="prompt")
 
 
-def _card(story: Told, series: Series, step: int, letters: dict[str, str]) -> Html:
+def _card(story: Story, series: Series, step: int, letters: dict[str, str]) -> Html:
     name = f"Step {formats.count(step)}" if series.steps else series.label
     shown, rest = _split(story, letters)
     given = element("span", story.prompt, class_="given")
@@ -112,7 +113,7 @@ def _card(story: Told, series: Series, step: int, letters: dict[str, str]) -> Ht
     return element("div", element("h5", name), text, more, class_="story")
 
 
-def _split(story: Told, letters: dict[str, str]) -> tuple[Html, Html | None]:
+def _split(story: Story, letters: dict[str, str]) -> tuple[Html, Html | None]:
     """Return the part of a story that is shown at once, and the rest of a long one."""
     if len(story.text) <= SHOWN * 1.2:
         return flagged(story.text, story.flags, letters, 0, len(story.text)), None

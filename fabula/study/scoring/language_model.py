@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from fabula.errors import UserError
+from fabula.generation.sampling import Sampling
 
 Floats = NDArray[np.float64]
 
@@ -61,19 +62,14 @@ class LanguageModel(Protocol):
         ...
 
     def tell(
-        self,
-        prompts: Sequence[Sequence[int]],
-        *,
-        temperature: float,
-        top_p: float,
-        max_new_tokens: int,
-        seed: int,
-        ban_end_of_text: bool = False,
+        self, prompts: Sequence[Sequence[int]], sampling: Sampling, *, ban_end_of_text: bool = False
     ) -> list[list[int]]:
-        """Continue every prompt (its leading end-of-text included); temperature 0 is greedy.
+        """Continue every prompt (its leading end-of-text included).
 
-        Returns the new tokens of each, its closing end-of-text included when the story ended; it also ends where the
-        context does. The draws of prompt i depend on (seed, i) alone. A prompt longer than the context is a caller's
-        error.
+        The draws of prompt i depend on (sampling.seed, i) alone. The repetition penalty doesn't count a prompt's first
+        token, its end-of-text: if it did, stories would be kept from ending.
+
+        Returns:
+            The new tokens of each, its closing end-of-text included when the story ended.
         """
         ...

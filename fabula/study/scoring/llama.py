@@ -101,20 +101,13 @@ class LlamaModel:
 
     @torch.inference_mode()
     def tell(
-        self,
-        prompts: Sequence[Sequence[int]],
-        *,
-        temperature: float,
-        top_p: float,
-        max_new_tokens: int,
-        seed: int,
-        ban_end_of_text: bool = False,
+        self, prompts: Sequence[Sequence[int]], sampling: Sampling, *, ban_end_of_text: bool = False
     ) -> list[list[int]]:
         """Continue every prompt, all of them at once; see `LanguageModel.tell`."""
         return lockstep.tell(
             lambda rows, positions: _Decoder(self.model, rows, positions),
             prompts,
-            Sampling(temperature, top_p, repetition_penalty=1.0, max_new_tokens=max_new_tokens, seed=seed),
+            sampling,
             context=self.context,
             stops=self.stops,
             banned=self.stops if ban_end_of_text else (),

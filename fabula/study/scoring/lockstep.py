@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fabula.generation.sampling import Sampling, choose, processed_logits
+from fabula.generation.sampling import IGNORED, Sampling, choose, processed_logits
 
 CROWDED = 0.75
 """When a smaller share of the rows is still telling, the others are dropped from the batch."""
@@ -115,9 +115,18 @@ def _draw(
     chosen_BV = logits_BV if len(rows) == len(logits_BV) else logits_BV[rows]
     if banned:
         chosen_BV = chosen_BV.index_fill(1, torch.tensor(banned, device=chosen_BV.device), -torch.inf)
-    nothing = torch.empty(len(rows), 0, dtype=torch.int64, device=chosen_BV.device)
-    scores = processed_logits(chosen_BV, nothing, sampling)
+    context_BT = _penalized(stories, rows, sampling).to(chosen_BV.device)
+    scores = processed_logits(chosen_BV, context_BT, sampling)
     return choose(scores, sampling, [stories[row].generator for row in rows])
+
+
+def _penalized(stories: list[_Story], rows: list[int], sampling: Sampling) -> Tensor:
+    """Return the tokens that the repetition penalty counts, shape BT: all but a prompt's first, its end-of-text."""
+    if sampling.repetition_penalty == 1:
+        return torch.empty(len(rows), 0, dtype=torch.int64)
+    counted = [[*stories[row].prompt[1:], *stories[row].new] for row in rows]
+    longest = max(map(len, counted))
+    return torch.tensor([[*tokens, *[IGNORED] * (longest - len(tokens))] for tokens in counted], dtype=torch.int64)
 
 
 def _token_at(story: _Story, position: int) -> int:

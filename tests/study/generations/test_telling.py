@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fabula.corpus.tokenizer import id_count
 from fabula.errors import UserError
+from fabula.generation.sampling import Sampling
 from fabula.study.generations.telling import (
     FIXED_PROMPTS,
     MAX_NEW_TOKENS,
@@ -45,13 +46,13 @@ class Scripted:
         self.ids = tokenizer.encode(text, add_special_tokens=False).ids
         self.asked: list[dict] = []
 
-    def tell(self, prompts, **how):
-        self.asked.append({"prompts": list(prompts), **how})
+    def tell(self, prompts, sampling, *, ban_end_of_text=False):
+        self.asked.append({"prompts": list(prompts), "sampling": sampling, "ban_end_of_text": ban_end_of_text})
         endless = self.ids * CONTEXT
         new = []
         for prompt in prompts:
-            room = min(how["max_new_tokens"], self.context - len(prompt) + 1)
-            new.append(endless[:room] if how["ban_end_of_text"] else [*self.ids, 0][:room])
+            room = min(sampling.max_new_tokens, self.context - len(prompt) + 1)
+            new.append(endless[:room] if ban_end_of_text else [*self.ids, 0][:room])
         return new
 
 
@@ -61,10 +62,10 @@ def test_every_mode_is_told_in_its_way(tokenizer, stories):
     asked = dict(zip([mode.name for mode in MODES], model.asked, strict=True))
     counts = {name: len(entry["prompts"]) for name, entry in asked.items()}
     assert counts == dict.fromkeys(asked, 8) | {"overrun": 8 // OVERRUN_PART, "samples": len(FIXED_PROMPTS)}
-    assert asked["greedy"]["temperature"] == 0
-    assert (asked["samples"]["temperature"], asked["samples"]["top_p"]) == (0.7, 0.9)
+    assert asked["greedy"]["sampling"].greedy
+    assert asked["samples"]["sampling"] == Sampling(0.7, 0.9, repetition_penalty=1.1, max_new_tokens=400, seed=3)
     assert [name for name, entry in asked.items() if entry["ban_end_of_text"]] == ["overrun"]
-    assert all(entry["seed"] == 3 and ids[0] == 0 for entry in asked.values() for ids in entry["prompts"])
+    assert all(entry["sampling"].seed == 3 and ids[0] == 0 for entry in asked.values() for ids in entry["prompts"])
     assert asked["top-p-free"]["prompts"] == [[0]] * 8
     assert {story.text for story in told if story.mode != "overrun"} == {" The kite flew."}
     assert [story.prompt for story in told if story.mode == "sampled"] == prompts_of(stories)[:8]

@@ -334,7 +334,7 @@ def _write_stories(folder: StudyFolder, series: Series, step: int) -> None:
             {
                 "prompt": prompt, "text": text, "mode": "samples", "seed": number, "tokens": len(text.split()),
                 "stop_reason": "end-of-text" if number else "max-new-tokens",
-                "flags": [loop, name] if step > 200 else [],
+                "windows": [], "flags": [loop, name] if step > 200 else [],
             }
         )  # fmt: skip
     path = folder.stories(series.label, step)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fabula.study.generations.telling import Flag
 from fabula.study.items.item import Item
 from fabula.study.report import drawing, formats
-from fabula.study.report.evidence import Flag, leading_number
+from fabula.study.report.evidence import leading_number
 from fabula.study.report.markup import element, markup
 from fabula.study.report.questions import question
 from fabula.study.report.samples import flagged

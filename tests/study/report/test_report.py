@@ -187,7 +187,7 @@ def test_damaged_files_are_named(tmp_path):
     content = read_json(stories)
     del content[0]["text"]
     stories.write_text(to_json(content), encoding="utf-8")
-    with pytest.raises(UserError, match="is not a list of stories"):
+    with pytest.raises(UserError, match="can't be read as stories"):
         write_report(folder)
     stories.unlink()
     folder.verdicts.unlink()

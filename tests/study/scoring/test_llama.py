@@ -25,6 +25,11 @@ TREES = st.lists(
 )
 SAMPLED = {"temperature": 1.0, "top_p": 0.9}
 GREEDY = {"temperature": 0.0, "top_p": 1.0}
+PENALIZED = {**SAMPLED, "repetition_penalty": 1.3}
+
+
+def sampling(how, max_new_tokens, seed):
+    return Sampling(**{"repetition_penalty": 1.0, **how}, max_new_tokens=max_new_tokens, seed=seed)
 
 
 def language_model(**changes) -> LlamaModel:
@@ -93,26 +98,26 @@ def test_distributions_equal_the_models(sequences):
 
 def tell_alone(model: LlamaModel, prompt, number, *, max_new_tokens=20, seed=3, stops=(0,), **how) -> list[int]:
     """One story without cache or batch, with the documented generator."""
-    sampling = Sampling(**how, repetition_penalty=1.0, max_new_tokens=max_new_tokens, seed=seed)
+    settings_ = sampling(how, max_new_tokens, seed)
     state = np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0]
     generator = torch.Generator().manual_seed(int(state) >> 1)
     tokens = list(prompt)
     while len(tokens) - len(prompt) < max_new_tokens and len(tokens) <= model.context:
         with torch.inference_mode():
             logits = model.model(torch.tensor([tokens]))[:, -1]
-        scores = processed_logits(logits, torch.empty(1, 0, dtype=torch.int64), sampling)
-        tokens += choose(scores, sampling, [generator])
+        scores = processed_logits(logits, torch.tensor([tokens[1:]], dtype=torch.int64), settings_)
+        tokens += choose(scores, settings_, [generator])
         if tokens[-1] in stops:
             break
     return tokens[len(prompt) :]
 
 
-@pytest.mark.parametrize("how", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+@pytest.mark.parametrize("how", [GREEDY, SAMPLED, PENALIZED], ids=["greedy", "sampled", "penalized"])
 def test_stories_told_together_equal_stories_told_alone(how):
     model = language_model()
     random = np.random.default_rng(1)
     prompts = [[0, *random.integers(1, 300, random.integers(0, 20)).tolist()] for _ in range(12)]
-    together = model.tell(prompts, max_new_tokens=20, seed=3, **how)
+    together = model.tell(prompts, sampling(how, 20, 3))
     assert together == [tell_alone(model, prompt, number, **how) for number, prompt in enumerate(prompts)]
 
 
@@ -120,7 +125,7 @@ def test_rows_that_have_ended_are_dropped_and_the_others_go_on():
     model = language_model()
     model.stops = tuple(range(0, 300, 6))
     prompts = [[0, number] for number in range(1, 25)]
-    found = model.tell(prompts, max_new_tokens=25, seed=3, **SAMPLED)
+    found = model.tell(prompts, sampling(SAMPLED, 25, 3))
     lengths = sorted(map(len, found))
     assert lengths[int((1 - CROWDED) * len(lengths))] < lengths[-1]
     expected = [
@@ -132,35 +137,35 @@ def test_rows_that_have_ended_are_dropped_and_the_others_go_on():
 
 def test_the_draws_of_a_prompt_depend_on_its_number_and_the_seed_alone():
     model = language_model()
-    first = model.tell([[0], [0, 5]], max_new_tokens=15, seed=3, **SAMPLED)
-    assert model.tell([[0, 9, 9], [0, 5], [0]], max_new_tokens=15, seed=3, **SAMPLED)[1] == first[1]
-    assert model.tell([[0], [0, 5]], max_new_tokens=15, seed=4, **SAMPLED) != first
-    again = model.tell([[0, 5], [0, 5]], max_new_tokens=15, seed=3, **SAMPLED)
+    first = model.tell([[0], [0, 5]], sampling(SAMPLED, 15, 3))
+    assert model.tell([[0, 9, 9], [0, 5], [0]], sampling(SAMPLED, 15, 3))[1] == first[1]
+    assert model.tell([[0], [0, 5]], sampling(SAMPLED, 15, 4)) != first
+    again = model.tell([[0, 5], [0, 5]], sampling(SAMPLED, 15, 3))
     assert again[0] != again[1]
 
 
 def test_a_group_of_rows_at_a_time_gives_the_same(monkeypatch):
     model = language_model()
     prompts = [[0, number] for number in range(1, 8)]
-    expected = model.tell(prompts, max_new_tokens=12, seed=0, **SAMPLED)
+    expected = model.tell(prompts, sampling(SAMPLED, 12, 0))
     monkeypatch.setattr(model, "_rows_of", lambda positions: 3)
-    assert model.tell(prompts, max_new_tokens=12, seed=0, **SAMPLED) == expected
+    assert model.tell(prompts, sampling(SAMPLED, 12, 0)) == expected
 
 
 def test_stories_end_at_end_of_text_or_where_the_context_does():
     model = language_model(context=16)
     with torch.no_grad():
         model.model.lm_head.weight[0] = 0
-    told = model.tell([[0], [0, 1, 2]], max_new_tokens=100, seed=0, ban_end_of_text=True, **SAMPLED)
+    told = model.tell([[0], [0, 1, 2]], sampling(SAMPLED, 100, 0), ban_end_of_text=True)
     # The last token is only read, it needs no position.
     assert [len(story) for story in told] == [16, 14]
     assert all(0 not in story for story in told)
     model.stops = tuple(range(300))
-    assert [len(story) for story in model.tell([[0], [0, 1]], max_new_tokens=9, seed=0, **SAMPLED)] == [1, 1]
+    assert [len(story) for story in model.tell([[0], [0, 1]], sampling(SAMPLED, 9, 0))] == [1, 1]
 
 
 def test_no_prompts_no_stories():
-    assert language_model().tell([], max_new_tokens=5, seed=0, **GREEDY) == []
+    assert language_model().tell([], sampling(GREEDY, 5, 0)) == []
     assert language_model().log_probabilities([]) == []
 
 

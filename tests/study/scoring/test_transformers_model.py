@@ -11,6 +11,7 @@ from transformers.utils import logging
 
 from fabula.corpus.tokenizer import id_count
 from fabula.errors import UserError
+from fabula.generation.sampling import Sampling
 from fabula.study.scoring.language_model import Tree
 from fabula.study.scoring.llama import LlamaModel, open_model
 from fabula.study.scoring.transformers_model import TransformersModel
@@ -57,8 +58,8 @@ def test_it_tells_the_same_stories(folder, temperature):
     ours, theirs = LlamaModel.load(folder), TransformersModel.load(folder)
     ours.stops = theirs.stops = tuple(range(0, 300, 9))  # Some rows end early and are dropped.
     prompts = [[0, *range(1, 1 + number)] for number in range(8)]
-    how = {"temperature": temperature, "top_p": 0.9, "max_new_tokens": 20, "seed": 5}
-    assert ours.tell(prompts, **how) == theirs.tell(prompts, **how)
+    sampling = Sampling(temperature, 0.9, max_new_tokens=20, seed=5)
+    assert ours.tell(prompts, sampling) == theirs.tell(prompts, sampling)
 
 
 def test_another_architecture_opens_through_transformers(gpt2_folder):
@@ -71,7 +72,7 @@ def test_another_architecture_opens_through_transformers(gpt2_folder):
     found = model.log_probabilities([Tree((0, 1), (tuple(range(2, 41)),))])[0][0]
     np.testing.assert_allclose(found, expected[torch.arange(1, 40), torch.arange(2, 41)], atol=1e-4)
     np.testing.assert_allclose(model.distributions([[0, *range(1, 40)]])[0], expected, atol=1e-4)
-    told = model.tell([[0], [0, 4]], temperature=1.0, top_p=1.0, max_new_tokens=99, seed=0, ban_end_of_text=True)
+    told = model.tell([[0], [0, 4]], Sampling(1.0, 1.0, max_new_tokens=99), ban_end_of_text=True)
     assert [len(story) for story in told] == [40, 39]
 
 
