@@ -36,7 +36,9 @@ def add_study(commands: Any) -> None:
     study.add_argument("--seed", type=int, help="of questions, draws and stories (default: the recipe's, 0)")
     study.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"], help="where to compute")
     study.add_argument("--fresh", action="store_true", help="forget what this folder's study has measured")
-    study.add_argument("--save-items", action="store_true", help="also write every item's scores to items.parquet")
+    study.add_argument(
+        "--save-items", action="store_true", help="also write every item's scores to item_scores.parquet"
+    )
     study.add_argument("--audit", action="store_true", help="instead: one checkpoint's loss under every bookkeeping")
     study.add_argument("--judge", metavar="URL", help="also ask an OpenAI-compatible endpoint to grade the stories")
     study.add_argument("--judge-model", metavar="NAME", help="the judge's model (key: FABULA_JUDGE_KEY)")

@@ -3,7 +3,7 @@
 import functools
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -12,11 +12,11 @@ from fabula.files import to_json, write_text
 from fabula.study import baselines
 from fabula.study.baselines.seen import SeenNGrams
 from fabula.study.corpus import StudyCorpus
-from fabula.study.folder import StudyFolder
+from fabula.study.folder import Series, StudyFolder
 from fabula.study.generations.controls import control_scores
 from fabula.study.generations.reference import Reference
 from fabula.study.items import gates, natural, templates, world
-from fabula.study.items.item import Item, Outcomes, Scorer, outcomes
+from fabula.study.items.item import Item, Outcomes, Scorer, outcomes, read_items
 from fabula.study.probes import GENERATION_PROBES, ITEM_PROBES, Probe
 from fabula.study.scores import Scores
 from fabula.study.suite import Suite
@@ -27,8 +27,8 @@ VERSION = 1
 BUILDERS = {**natural.BUILDERS, **templates.BUILDERS, **world.BUILDERS}
 SEEN_ANSWER, SEEN_TEMPLATE = 13, 8
 """Words in a row that a right answer, or a template, must not share with the training text."""
-OVERSUPPLY = {"order": 2.5, "first_pronoun": 1.25, "adjacent_swap": 1.2}
-"""So many times more questions are built of probes whose right answers often stand in the training text."""
+OVERSUPPLY = 5
+"""So many times more questions are built where many right answers stand in the training text."""
 LONG_PROBES = ("memory", "order", *world.BUILDERS)
 """Probes whose texts are several times as long as others'."""
 LONG_COST = 2
@@ -52,9 +52,8 @@ def prepare(folder: StudyFolder, corpus: StudyCorpus, probes: Sequence[Probe], s
             seen = {length: SeenNGrams.of(corpus.train, length) for length in (SEEN_ANSWER, SEEN_TEMPLATE)}
         advance(1)
         for probe in missing:
-            count = suite.boundary_items if probe.primary else suite.items
-            items = build(probe.name, corpus, seed, items_of(probe.name, count))
-            _judge(folder, probe, items, scorers, seen)
+            count = items_of(probe.name, suite.boundary_items if probe.primary else suite.items)
+            _judge(folder, probe, functools.partial(build, probe.name, corpus, seed), count, scorers, seen)
             advance(1)
         if controls_missing:
             _measure_controls(folder, corpus, suite, seed)
@@ -68,7 +67,7 @@ def items_of(probe: str, count: int) -> int:
 
 def build(probe: str, corpus: StudyCorpus, seed: int, limit: int) -> list[Item]:
     """Return a probe's questions in a random order, so that any first part of them is a fair sample."""
-    items: list[Item] = BUILDERS[probe](corpus, seed, round(limit * OVERSUPPLY.get(probe, 1)))
+    items: list[Item] = BUILDERS[probe](corpus, seed, limit)
     random.Random(f"{seed}/{probe}/order").shuffle(items)
     return items
 
@@ -83,6 +82,28 @@ def refused(folder: StudyFolder) -> dict[str, str]:
     return reasons
 
 
+def check_directions(folder: StudyFolder, probes: Sequence[Probe], series: Sequence[Series]) -> None:
+    """Hold every set of questions against the trained models: only they show exchanged labels where all n-grams tie.
+
+    The last checkpoints' answers are averaged over the series. The gate is kept with the others.
+    """
+    records = _gates(folder)
+    for probe in probes:
+        items = {item.id: item for item in read_items(folder.items(probe.name))}
+        paths = [folder.scores(entry.label, entry.checkpoints[-1].step, probe.name) for entry in series if entry.steps]
+        answers = [Scores.load(path) for path in paths if path.is_file()] if items else []
+        units = sorted(set(items).intersection(*(scores.units.tolist() for scores in answers)))
+        if not answers or not units:
+            continue
+        by_unit = [dict(zip(scores.units.tolist(), scores.columns["correct"], strict=True)) for scores in answers]
+        correct = np.array([np.mean([values[unit] for values in by_unit]) for unit in units])
+        gate = gates.check_direction(probe, Outcomes(*[correct] * 4), [items[unit] for unit in units])
+        others = [entry for entry in records[probe.name] if entry["name"] != gate.name]
+        records[probe.name] = [*others, asdict(gate)]
+    if records:
+        write_text(folder.gates, to_json(records))
+
+
 @functools.cache
 def reference(corpus: StudyCorpus) -> Reference:
     """Learn from the corpus what told stories are measured against."""
@@ -92,14 +113,20 @@ def reference(corpus: StudyCorpus) -> Reference:
 def _judge(
     folder: StudyFolder,
     probe: Probe,
-    built: list[Item],
+    builder: Callable[[int], list[Item]],
+    count: int,
     scorers: Mapping[str, Scorer],
     seen: Mapping[int, SeenNGrams],
 ) -> None:
     """Keep a set of questions that passes every gate; of one that does not, keep the reason."""
-    items = gates.admissible(probe, built, seen[SEEN_ANSWER], seen[SEEN_TEMPLATE])
+    for limit in (count, OVERSUPPLY * count):
+        built = builder(limit)
+        items = gates.admissible(probe, built, seen[SEEN_ANSWER], seen[SEEN_TEMPLATE])
+        if len(items) >= count or len(built) < limit:
+            break
+    dropped, items = len(built) - len(items), items[:count]
     answers: dict[str, Outcomes] = {name: outcomes(items, scorer) for name, scorer in scorers.items()} if items else {}
-    found = gates.check(probe, items, answers, seen[SEEN_ANSWER], seen[SEEN_TEMPLATE], dropped=len(built) - len(items))
+    found = gates.check(probe, items, answers, seen[SEEN_ANSWER], seen[SEEN_TEMPLATE], dropped)
     folder.gates.parent.mkdir(parents=True, exist_ok=True)
     if all(gate.passed for gate in found):
         Scores(

@@ -23,7 +23,7 @@ from fabula.study.analysis import analyse
 from fabula.study.corpus import StudyCorpus
 from fabula.study.folder import Series, StudiedCheckpoint, Study, StudyFolder
 from fabula.study.measure import Material, Questions, Task, measure, panels_of
-from fabula.study.probes import PROBES, Probe
+from fabula.study.probes import ITEM_PROBES, PROBES, Probe
 from fabula.study.report import write_report
 from fabula.study.series import find_series
 from fabula.study.suite import SUITES, Suite
@@ -208,6 +208,7 @@ def _wait_for_all(mine: Processes) -> None:
 
 
 def _conclude(plan: Plan, corpus: StudyCorpus, seconds: dict[str, float], save_items: bool) -> None:
+    prepare.check_directions(plan.folder, [probe for probe in plan.probes if probe in ITEM_PROBES], plan.series)
     refused = prepare.refused(plan.folder)
     for name, reason in refused.items():
         say(f"refused: the questions of {name} ({reason})")

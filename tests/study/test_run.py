@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fabula import recipe as recipes
@@ -16,6 +17,7 @@ from fabula.study.measure import Task, measure
 from fabula.study.probes import PROBES, TOLD
 from fabula.study.results import read_results, read_verdicts
 from fabula.study.run import Options, study
+from fabula.study.scores import Scores
 from fabula.training.loop import train
 
 TINY = suites.Suite(
@@ -125,6 +127,24 @@ def test_scores_of_other_weights_are_not_kept(run: Path, studied: StudyFolder, t
     stamp.write_text("other weights", encoding="utf-8")
     study([str(run)], options(folder.path, probes=("binding",)))
     assert {path.name for path in stamp.parent.iterdir()} == {"weights", "binding.npz"}
+
+
+def test_exchanged_labels_are_caught_by_what_a_trained_model_answers(
+    run: Path, studied: StudyFolder, tmp_path: Path
+) -> None:
+    folder = StudyFolder(tmp_path / "flipped")
+    shutil.copytree(studied.path, folder.path)
+    record = studied.study()
+    final = folder.scores(record.series[0].label, record.series[0].checkpoints[-1].step, "binding")
+    scores = Scores.load(final)
+    knowing = np.linspace(0.7, 1.0, len(scores.units))
+    for correct, caught in ((knowing, False), (1 - knowing, True)):
+        replace(scores, columns={**scores.columns, "correct": correct}).save(final)
+        study([str(run)], options(folder.path))
+        assert ("binding" in folder.study().refused) is caught
+    verdict = next(entry for entry in read_verdicts(folder.verdicts).probes if entry.probe == "binding")
+    assert verdict.capability == "inconclusive"
+    assert "labels look flipped" in verdict.reason
 
 
 def test_another_suite_or_seed_needs_another_folder(run: Path, studied: StudyFolder) -> None:
