@@ -3,7 +3,7 @@
 import argparse
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -85,3 +85,15 @@ def print_rich(renderable: Any) -> None:
 
     with contextlib.suppress(BrokenPipeError):
         Console().print(renderable)
+
+
+@contextlib.contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Turn a missing library into the line that says which extra brings it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing == "fabula":
+            raise
+        raise UserError(f"this needs the library {missing}: pip install 'fabula[{extra}]'") from None

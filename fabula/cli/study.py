@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fabula.cli.parser import MODEL_HELP, at_least, command, print_rich, report
+from fabula.cli.parser import MODEL_HELP, at_least, command, needs_extra, print_rich, report
 from fabula.errors import UserError
 from fabula.terminal import say
 
@@ -52,8 +52,9 @@ def study_models(parsed: argparse.Namespace) -> None:
         return
     if bool(parsed.judge) != bool(parsed.judge_model):
         raise UserError("--judge and --judge-model go together: an endpoint and the name of its model")
-    from fabula.study import summary
-    from fabula.study.run import Options, study
+    with needs_extra("study"):
+        from fabula.study import summary
+        from fabula.study.run import Options, study
 
     options = Options(
         corpus=parsed.corpus,
@@ -84,7 +85,9 @@ def _audit(parsed: argparse.Namespace) -> None:
         raise UserError(f"--audit takes one checkpoint; {len(parsed.models)} models were named")
     from fabula.corpus.store import TokenStore
     from fabula.model.resolve import choose_device, model_folder
-    from fabula.study.audit import audit
+
+    with needs_extra("study"):
+        from fabula.study.audit import audit
     from fabula.training.run import training_store
 
     folder = model_folder(parsed.models[0])
@@ -113,13 +116,12 @@ def add_export(commands: Any) -> None:
 
 def export_model(parsed: argparse.Namespace) -> None:
     """`fabula export`."""
-    if parsed.to == "card":
+    with needs_extra("study"):
         from fabula.publish.card import write_card
-
+        from fabula.publish.lm_eval import export_lm_eval
+    if parsed.to == "card":
         written = write_card(parsed.model, parsed.out)
     else:
-        from fabula.publish.lm_eval import export_lm_eval
-
         studied = parsed.model / "study" if (parsed.model / "study").is_dir() else parsed.model
         written = export_lm_eval(studied, parsed.out or parsed.model / "lm-eval")
     say(f"written: {written}")
