@@ -30,6 +30,7 @@ from fabula.study.scoring.llama import open_model
 from fabula.study.scoring.position import position_loss
 from fabula.study.stories import HeldOutStory, held_out_stories
 from fabula.study.suite import Suite
+from fabula.training.machine import return_freed_memory
 
 
 def panels_of(probes: Sequence[Probe]) -> list[str]:
@@ -93,6 +94,8 @@ class Material:
             ngrams = _token_ngrams(self.corpus, model.tokenizer, model.vocab_size, model.end_of_text)
             rungs = Rungs.measure(shuffled[: self.suite.held_out], ngrams, model.vocab_size, seed=self.seed)
             self._rungs[key] = shuffled, rungs
+            del ngrams
+            return_freed_memory()
         return self._rungs[key]
 
 

@@ -29,7 +29,7 @@ from fabula.study.series import find_series
 from fabula.study.suite import SUITES, Suite
 from fabula.study.workers import MOST_WORKERS, measure_in_processes
 from fabula.terminal import progress, say
-from fabula.training.machine import describe
+from fabula.training.machine import describe, return_freed_memory
 from fabula.training.processes import Processes, process_group, processes
 from fabula.training.run import RunFolder, training_store
 
@@ -177,6 +177,8 @@ def _measure_all(plan: Plan, corpus: StudyCorpus, mine: Processes, device: str) 
     device = _device(device, mine)
     with progress("studying", sum(len(task.panels) for task in tasks), "measurements") as advance:
         if device == "cpu" and mine.count == 1 and torch.get_num_threads() > 1:
+            prepare.reference.cache_clear()
+            return_freed_memory()
             measure_in_processes(questions, tasks, min(torch.get_num_threads(), MOST_WORKERS), advance)
         else:
             material = Material.gather(questions, corpus)

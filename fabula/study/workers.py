@@ -18,6 +18,7 @@ from fabula.study.corpus import StudyCorpus
 from fabula.study.measure import Material, Questions, Task, measure
 from fabula.study.probes import TOLD
 from fabula.terminal import hush
+from fabula.training.machine import return_freed_memory
 
 MOST_WORKERS = 8
 """Each takes about a gigabyte."""
@@ -61,6 +62,7 @@ def _begin(questions: Questions) -> None:
     hush()
     torch.set_num_threads(1)
     _here["study"] = questions, Material.gather(questions, StudyCorpus.open(questions.store))
+    return_freed_memory()
 
 
 def _end_with_parent() -> None:

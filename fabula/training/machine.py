@@ -1,6 +1,8 @@
 """What this machine is, and the choices that follow from it: device, precision, threads, compiler, allocator."""
 
+import contextlib
 import ctypes
+import gc
 import os
 import platform
 import resource
@@ -122,6 +124,13 @@ def keep_freed_memory() -> None:
         libc.mallopt(m_trim_threshold, -1)
     except (OSError, AttributeError):  # musl has no mallopt
         return
+
+
+def return_freed_memory() -> None:
+    """Give freed blocks back to the kernel now; a no-op where there is no glibc."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def peak_memory(device: torch.device) -> int:
