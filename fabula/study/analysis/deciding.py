@@ -142,7 +142,7 @@ def _capability(context: Context, probe: Probe, window: tuple[int, int] | None) 
     if end is None:
         return Judged("inconclusive", "not measured at the end of training")
     if probe.rule in ("band", "ratio") and not _learned(context):
-        return Judged("inconclusive", "says nothing about a model that is not known to be better than bigrams")
+        return Judged("inconclusive", "says nothing about a model that is not known to be better than a 5-gram")
     at_end = _judge(context, probe, end)
     if window is None or window[1] == context.group.steps:
         return _marked(context, probe, at_end, at_end)

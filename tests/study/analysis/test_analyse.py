@@ -180,7 +180,7 @@ def test_a_study_under_way_has_what_was_measured(tmp_path):
         assert verdicts[name].capability == "inconclusive"
         assert "not measured" in verdicts[name].reason
     assert verdicts["position_loss"].capability == "inconclusive"
-    assert "bigrams" in verdicts["position_loss"].reason
+    assert "5-gram" in verdicts["position_loss"].reason
 
 
 def test_questions_that_a_gate_refused_decide_nothing(tmp_path):
