@@ -8,11 +8,12 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from fabula.files import sha256_text
-from fabula.study import prepare
+from fabula.study import baselines, prepare
 from fabula.study.baselines.tokens import TokenNGrams
 from fabula.study.corpus import StudyCorpus
 from fabula.study.folder import Series, StudiedCheckpoint, StudyFolder
 from fabula.study.generations.contradictions import contradictions_in, prompts
+from fabula.study.generations.controls import control_scores
 from fabula.study.generations.flags import with_flags
 from fabula.study.generations.metrics import measure as measure_stories
 from fabula.study.generations.reference import Reference
@@ -79,7 +80,7 @@ class Material:
         return cls(
             corpus,
             {name: read_items(questions.folder.items(name)) for name in names},
-            prepare.reference(corpus) if told else None,
+            _reference(corpus) if told else None,
             questions.suite,
             questions.seed,
         )
@@ -101,6 +102,30 @@ class Material:
 
 def _token_ngrams(corpus: StudyCorpus, tokenizer: Tokenizer, vocab_size: int, end_of_text: int) -> TokenNGrams:
     return TokenNGrams.fit_texts(corpus.train, tokenizer, vocab_size, end_of_text)
+
+
+def _reference(corpus: StudyCorpus) -> Reference:
+    scorer, seen = baselines.fit(corpus)["fivegram"], prepare.seen_ngrams(corpus)
+    return Reference.learn(corpus.train, corpus.held_out, corpus.store.tokenizer, scorer, seen=seen)
+
+
+def controls_missing(questions: Questions) -> bool:
+    """Say whether stories are told in this study and the controls beside them are not measured yet."""
+    told = set(TOLD) & set(panels_of(questions.probes))
+    return bool(told) and not questions.folder.control("held-out", TOLD[-1]).is_file()
+
+
+def measure_controls(folder: StudyFolder, material: Material) -> None:
+    """Measure held-out stories and broken ones as if the models had told them."""
+    assert material.reference is not None
+    corpus, count, seed = material.corpus, material.suite.boundary_stories, material.seed
+    five_gram = baselines.sample_stories(baselines.tables(corpus), seed, count)
+    found = control_scores(
+        corpus.held_out, five_gram, material.reference, corpus.store.tokenizer, count=count, seed=seed
+    )
+    for name, panels in reversed(found.items()):  # Held-out text last: its file says that all are there.
+        for panel, scores in panels.items():
+            scores.save(folder.control(name, panel))
 
 
 def measure(

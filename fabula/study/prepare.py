@@ -13,11 +13,9 @@ from fabula.study import baselines
 from fabula.study.baselines.seen import SeenNGrams
 from fabula.study.corpus import StudyCorpus
 from fabula.study.folder import Series, StudyFolder
-from fabula.study.generations.controls import control_scores
-from fabula.study.generations.reference import Reference
 from fabula.study.items import gates, natural, templates, world
 from fabula.study.items.item import Item, Outcomes, Scorer, outcomes, read_items
-from fabula.study.probes import GENERATION_PROBES, ITEM_PROBES, Probe
+from fabula.study.probes import ITEM_PROBES, Probe
 from fabula.study.scores import Scores
 from fabula.study.suite import Suite
 from fabula.terminal import progress
@@ -37,27 +35,21 @@ FEWEST = 40
 
 
 def prepare(folder: StudyFolder, corpus: StudyCorpus, probes: Sequence[Probe], suite: Suite, seed: int) -> None:
-    """Write every probe's questions, what baselines answer, how the gates decided, and the controls' stories' scores.
+    """Write every probe's questions, what baselines answer and how the gates decided.
 
     What is there already is kept: it is a function of (corpus, seed, version).
     """
     known = _gates(folder)
     missing = [probe for probe in probes if probe in ITEM_PROBES and probe.name not in known]
-    controls_missing = set(GENERATION_PROBES) & set(probes) and not folder.control("held-out", "generation").is_file()
-    if not missing and not controls_missing:
+    if not missing:
         return
-    with progress("making questions", len(missing) + 2, "parts") as advance:
-        if missing:
-            scorers = baselines.fit(corpus)
-            seen = {length: SeenNGrams.of(corpus.train, length) for length in (SEEN_ANSWER, SEEN_TEMPLATE)}
+    with progress("making questions", len(missing) + 1, "parts") as advance:
+        scorers, seen = baselines.fit(corpus), seen_ngrams(corpus)
         advance(1)
         for probe in missing:
             count = items_of(probe.name, suite.boundary_items if probe.primary else suite.items)
             _judge(folder, probe, functools.partial(build, probe.name, corpus, seed), count, scorers, seen)
             advance(1)
-        if controls_missing:
-            _measure_controls(folder, corpus, suite, seed)
-        advance(1)
 
 
 def items_of(probe: str, count: int) -> int:
@@ -105,9 +97,9 @@ def check_directions(folder: StudyFolder, probes: Sequence[Probe], series: Seque
 
 
 @functools.cache
-def reference(corpus: StudyCorpus) -> Reference:
-    """Learn from the corpus what told stories are measured against."""
-    return Reference.learn(corpus.train, corpus.held_out, corpus.store.tokenizer, baselines.fit(corpus)["fivegram"])
+def seen_ngrams(corpus: StudyCorpus) -> dict[int, SeenNGrams]:
+    """Return the training stories' n-grams, by length."""
+    return {length: SeenNGrams.of(corpus.train, length) for length in (SEEN_ANSWER, SEEN_TEMPLATE)}
 
 
 def _judge(
@@ -145,13 +137,3 @@ def _gates(folder: StudyFolder) -> dict[str, list[dict[str, object]]]:
         return {}
     records: dict[str, list[dict[str, object]]] = json.loads(folder.gates.read_text(encoding="utf-8"))
     return records
-
-
-def _measure_controls(folder: StudyFolder, corpus: StudyCorpus, suite: Suite, seed: int) -> None:
-    five_gram = baselines.sample_stories(baselines.tables(corpus), seed, suite.boundary_stories)
-    found = control_scores(
-        corpus.held_out, five_gram, reference(corpus), corpus.store.tokenizer, count=suite.boundary_stories, seed=seed
-    )
-    for name, panels in found.items():
-        for panel, scores in panels.items():
-            scores.save(folder.control(name, panel))

@@ -22,7 +22,7 @@ from fabula.study import prepare
 from fabula.study.analysis import analyse
 from fabula.study.corpus import StudyCorpus
 from fabula.study.folder import Series, StudiedCheckpoint, Study, StudyFolder
-from fabula.study.measure import Material, Questions, Task, measure, panels_of
+from fabula.study.measure import Material, Questions, Task, controls_missing, measure, measure_controls, panels_of
 from fabula.study.probes import ITEM_PROBES, PROBES, Probe
 from fabula.study.report import write_report
 from fabula.study.series import find_series
@@ -171,17 +171,20 @@ def _measure_all(plan: Plan, corpus: StudyCorpus, mine: Processes, device: str) 
         for series, checkpoint in work[mine.rank :: mine.count]
         if (left := _missing(plan, series, checkpoint, panels))
     ]
-    if not tasks:
-        return
     questions = Questions(plan.folder, plan.store, plan.probes, plan.suite, plan.seed)
+    controls = mine.is_first and controls_missing(questions)
+    if not tasks and not controls:
+        return
     device = _device(device, mine)
     with progress("studying", sum(len(task.panels) for task in tasks), "measurements") as advance:
         if device == "cpu" and mine.count == 1 and torch.get_num_threads() > 1:
-            prepare.reference.cache_clear()
+            prepare.seen_ngrams.cache_clear()
             return_freed_memory()
             measure_in_processes(questions, tasks, min(torch.get_num_threads(), MOST_WORKERS), advance)
         else:
             material = Material.gather(questions, corpus)
+            if controls:
+                measure_controls(plan.folder, material)
             for task in tasks:
                 measure(questions.folder, task, material, device, advance)
 

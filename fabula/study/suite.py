@@ -51,15 +51,15 @@ ALL_MODES = tuple(mode.name for mode in MODES)
 SUITES = {
     "glance": Suite(
         secondary=False,
-        items=40,
-        boundary_items=40,
+        items=32,
+        boundary_items=32,
         held_out=40,
         targets=40,
         windows=4,
-        stories=16,
-        boundary_stories=16,
+        stories=12,
+        boundary_stories=12,
         modes=("sampled", "greedy", "overrun", "samples"),
-        checkpoints=7,
+        checkpoints=6,
         phase_draws=100,
     ),
     "fast": Suite(

@@ -15,7 +15,7 @@ from multiprocessing.connection import wait
 import torch
 
 from fabula.study.corpus import StudyCorpus
-from fabula.study.measure import Material, Questions, Task, measure
+from fabula.study.measure import Material, Questions, Task, controls_missing, measure, measure_controls
 from fabula.study.probes import TOLD
 from fabula.terminal import hush
 from fabula.training.machine import return_freed_memory
@@ -36,13 +36,15 @@ def measure_in_processes(
     parts = [part for task in tasks for part in _parts(task)]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
-        min(workers, len(parts)), mp_context=context, initializer=_begin, initargs=(questions,)
+        min(workers, len(parts) + 1), mp_context=context, initializer=_begin, initargs=(questions,)
     ) as pool:
-        running = {pool.submit(_measure, part): part for part in parts}
+        running = {pool.submit(_measure, part): len(part.panels) for part in parts}
+        if controls_missing(questions):
+            running[pool.submit(_measure_controls)] = 0
         try:
             for done in as_completed(running):
                 done.result()
-                advance(len(running[done].panels))
+                advance(running[done])
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -76,3 +78,8 @@ def _end_with_parent() -> None:
 def _measure(task: Task) -> None:
     questions, material = _here["study"]
     measure(questions.folder, task, material, "cpu")
+
+
+def _measure_controls() -> None:
+    questions, material = _here["study"]
+    measure_controls(questions.folder, material)
