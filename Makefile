@@ -21,6 +21,7 @@ demo: $(READY)
 	$(BIN)/fabula verify runs/nano
 	$(BIN)/fabula evaluate runs/nano --stories 500
 	$(BIN)/fabula study runs/nano --suite glance
+	$(BIN)/fabula export runs/nano --to card
 	$(BIN)/fabula generate "Once upon a time, a boy found a silver key." --model runs/nano --temperature 0.3 --repetition-penalty 1
 
 test: $(READY)
