@@ -98,8 +98,9 @@ PROGRESSION = """
 ## Progression, phase by phase
 
 The reference card says that five abilities emerge one after the other. Its steps are scaled to the length of this
-run, and each statement stands here beside what was measured. Questions, thresholds and statistics were fixed before the
-run (rules version <<verdicts.rules_version>>, SHA-256 `<<verdicts.rules_sha256|hash>>`).
+run, and each statement stands here beside what was measured. Questions, thresholds and statistics are those of this
+version of Fabula, the same for every model (rules version <<verdicts.rules_version>>,
+SHA-256 `<<verdicts.rules_sha256|hash>>`).
 
 In the tables, "to beat" is the best simple rule on the same questions, or what broken stories score where stories
 are measured; "ceiling" is the best possible value, or the best of any checkpoint studied, or what held-out stories
