@@ -236,8 +236,8 @@ def _legend(evidence: Evidence) -> Html:
     )
     picture = (
         "In the small pictures the dot is the model, the bar its 95\u202f% interval, the dashed tick the best simple "
-        "rule, the dotted tick the best possible value (where unknown, all right; of gains the best of any checkpoint). "
-        "For generated stories the dashed tick is the control text, the dotted one held-out text."
+        "rule, the dotted tick the best possible value (where unknown, all right; of gains the best of any checkpoint)."
+        " For generated stories the dashed tick is the control text, the dotted one held-out text."
     )
     rules = f"These rules are part of Fabula and the same for every model: version {verdicts.rules_version}, SHA-256 "
     return element(
