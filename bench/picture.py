@@ -13,7 +13,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from fabula.generation import Sampling, Storyteller
-from fabula.model.checkpoint import checkpoints, read_record
+from fabula.model.record import checkpoints, read_record
 from fabula.study.evaluate import evaluate
 from fabula.training.run import training_store
 

@@ -16,7 +16,8 @@ import torch
 from fabula import recipe as recipes
 from fabula.corpus.store import TokenStore
 from fabula.model.checkpoint import write_checkpoint
-from fabula.model.llama import Llama, LlamaConfig
+from fabula.model.config import LlamaConfig
+from fabula.model.llama import Llama
 from fabula.model.resolve import choose_device
 from fabula.study import prepare
 from fabula.study.corpus import StudyCorpus

@@ -12,7 +12,8 @@ from fabula.corpus.store import story_hash
 from fabula.corpus.tokenizer import id_count, train_bpe
 from fabula.corpus.writer import StoreWriter
 from fabula.model.checkpoint import write_checkpoint
-from fabula.model.llama import Llama, LlamaConfig
+from fabula.model.config import LlamaConfig
+from fabula.model.llama import Llama
 
 STORIES = [
     "Once upon a time, there was a little girl named Lily. She loved to play outside in the sunshine.",

@@ -17,7 +17,8 @@ from fabula.corpus.tokenizer import prepare
 from fabula.errors import UserError
 from fabula.generation.characters import CharacterStream
 from fabula.generation.sampling import Sampling, choose, processed_logits
-from fabula.model.layout import end_of_text_ids, load_model, load_tokenizer
+from fabula.model.folder import end_of_text_ids, load_tokenizer
+from fabula.model.layout import load_model
 from fabula.model.llama import KeyValueCache, Llama
 from fabula.model.resolve import model_folder
 

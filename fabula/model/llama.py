@@ -5,44 +5,13 @@ Parameter names are those of `transformers`' LlamaForCausalLM, one to one, so a 
 Shapes: B windows, T positions, N = B * T, C hidden width, H heads, K key/value heads, D head width, V vocabulary.
 """
 
-from dataclasses import asdict, dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fabula.model.attention import attention
+from fabula.model.config import LlamaConfig
 from fabula.model.loss import linear_cross_entropy, token_losses
-from fabula.recipe import Model
-
-
-@dataclass(frozen=True)
-class LlamaConfig:
-    """The shape of a model; the names and defaults are explained in `fabula.recipe.Model`."""
-
-    vocab_size: int
-    hidden: int
-    layers: int
-    heads: int
-    kv_heads: int
-    intermediate: int
-    context: int
-    tied: bool
-    rope_theta: float = 10_000.0
-    norm_epsilon: float = 1e-6
-    initializer_range: float = 0.02
-    scale_residual_init: bool = False
-
-    @classmethod
-    def from_recipe(cls, model: Model, vocab_size: int) -> "LlamaConfig":
-        """Return the shape that a recipe asks for, with the tokenizer's vocabulary."""
-        shape = {**asdict(model), "kv_heads": model.kv_heads or model.heads}
-        return cls(vocab_size=vocab_size, **shape)
-
-    @property
-    def head_width(self) -> int:
-        """Width of one head."""
-        return self.hidden // self.heads
 
 
 class RMSNorm(nn.Module):

@@ -3,10 +3,8 @@
 import re
 from pathlib import Path
 
-import torch
-
 from fabula.errors import UserError
-from fabula.model.checkpoint import checkpoints, problems
+from fabula.model.record import altered_files, checkpoints
 from fabula.terminal import say
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
@@ -39,7 +37,7 @@ def last_valid_checkpoint(run: Path) -> Path:
     """Return a run's last checkpoint whose files are what its record says; damaged ones are named and passed over."""
     by_step = sorted((run / "checkpoints").glob("step-*"), key=lambda path: (len(path.name), path.name))
     for folder in reversed(by_step):
-        found = problems(folder)
+        found = altered_files(folder)
         if not found:
             return folder
         say(f"passed over: {found[0]}")
@@ -64,6 +62,10 @@ def choose_device(name: str) -> str:
     Raises:
         UserError: a GPU was asked for and there is none.
     """
+    if name == "cpu":
+        return name
+    import torch  # here: a model that stays on the CPU may do without
+
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         return next(kind for kind in ("cuda", "mps", "cpu") if available[kind])

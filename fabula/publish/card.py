@@ -7,7 +7,7 @@ from fabula import recipe as recipes
 from fabula.corpus.sources import STORYWORLD_STORIES
 from fabula.errors import UserError
 from fabula.files import explain_os_errors, write_text
-from fabula.model.checkpoint import read_record
+from fabula.model.record import read_record
 from fabula.model.resolve import last_valid_checkpoint
 from fabula.publish import wording
 from fabula.publish.records import Records

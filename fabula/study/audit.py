@@ -15,7 +15,7 @@ import numpy as np
 
 from fabula.corpus.store import TokenStore
 from fabula.errors import UserError
-from fabula.model.checkpoint import RECORD, read_record
+from fabula.model.record import RECORD, read_record
 from fabula.recipe import Recipe
 from fabula.study.exposure import times_seen
 from fabula.study.scoring.ladder import token_losses

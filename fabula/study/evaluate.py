@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from fabula.corpus.store import TokenStore, is_store
 from fabula.corpus.tokenizer import prepare
 from fabula.errors import UserError
-from fabula.model.layout import end_of_text_ids, load_model, load_tokenizer
+from fabula.model.folder import end_of_text_ids, load_tokenizer
+from fabula.model.layout import load_model
 from fabula.model.llama import Llama
 from fabula.study.statistics import ratio_intervals
 from fabula.study.stories import HeldOutStory, held_out_stories

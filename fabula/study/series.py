@@ -10,8 +10,8 @@ from safetensors import safe_open
 
 from fabula.errors import UserError
 from fabula.files import sha256, to_json
-from fabula.model.checkpoint import RECORD, checkpoints, read_record
-from fabula.model.layout import weight_files
+from fabula.model.folder import weight_files
+from fabula.model.record import RECORD, checkpoints, read_record
 from fabula.model.resolve import model_folder
 from fabula.recipe import Recipe
 from fabula.study.folder import Series, StudiedCheckpoint

@@ -22,8 +22,10 @@ from fabula.corpus.build import cached_store
 from fabula.corpus.store import TokenStore
 from fabula.errors import UserError
 from fabula.files import explain_os_errors
-from fabula.model.checkpoint import folder_name, write_checkpoint
-from fabula.model.llama import Llama, LlamaConfig
+from fabula.model.checkpoint import write_checkpoint
+from fabula.model.config import LlamaConfig
+from fabula.model.llama import Llama
+from fabula.model.record import folder_name
 from fabula.recipe import Recipe
 from fabula.terminal import say
 from fabula.training import machine

@@ -15,7 +15,7 @@ from fabula import recipe as recipes
 from fabula.corpus.store import TokenStore, is_store
 from fabula.errors import UserError
 from fabula.files import explain_os_errors, read_json, to_json, write_text
-from fabula.model.checkpoint import remove_leftovers
+from fabula.model.record import remove_leftovers
 from fabula.recipe import Recipe
 from fabula.training.machine import describe
 

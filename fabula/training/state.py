@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from fabula.errors import UserError
 from fabula.files import new_folder, read_json, sha256, to_json
-from fabula.model.checkpoint import folder_name
 from fabula.model.layout import save_tensors
+from fabula.model.record import folder_name
 from fabula.terminal import say
 from fabula.training.optimizer import optimizer_tensors, restore_optimizer
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from fabula.corpus.store import TokenStore, is_store
 from fabula.errors import UserError
-from fabula.model.checkpoint import RECORD, checkpoints, problems, read_record, same_weights
-from fabula.model.layout import load_config, load_model
+from fabula.model.checkpoint import same_weights, weight_problems
+from fabula.model.folder import load_config
+from fabula.model.layout import load_model
+from fabula.model.record import RECORD, checkpoints, read_record
 from fabula.terminal import progress
 from fabula.training.run import RunFolder
 from fabula.training.series import checkpoint_steps
@@ -43,7 +45,7 @@ def verify(path: Path) -> Verification:
     if (path / "checkpoints").is_dir():
         return _verify_run(path)
     if (path / RECORD).is_file():
-        return Verification(str(path), [str(path)], problems(path, load=True))
+        return Verification(str(path), [str(path)], weight_problems(path))
     if is_store(path):
         return _verify_whole(path, lambda: TokenStore.open(path).verify())
     if (path / "config.json").is_file():
@@ -70,7 +72,7 @@ def _verify_run(run: Path) -> Verification:
         found += [f"{folder}: its shape is not the last one's" for folder in series if load_config(folder) != shape]
     with progress("verifying checkpoints", len(series), "checkpoints") as advance:
         for folder in series:
-            found += problems(folder, load=True)
+            found += weight_problems(folder)
             advance(1)
     if not found:
         found += [

@@ -5,7 +5,7 @@ from torch import Tensor
 from transformers import LlamaConfig as ReferenceConfig
 from transformers import LlamaForCausalLM
 
-from fabula.model.layout import config_to_json
+from fabula.model.config import config_to_json
 from fabula.model.llama import Llama
 
 

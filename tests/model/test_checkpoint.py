@@ -9,17 +9,10 @@ from safetensors.torch import load_file, save_file
 
 from fabula.corpus.tokenizer import id_count
 from fabula.errors import UserError
-from fabula.model.checkpoint import (
-    RECORD,
-    checkpoints,
-    folder_name,
-    problems,
-    read_record,
-    remove_leftovers,
-    same_weights,
-    write_checkpoint,
-)
-from fabula.model.layout import WEIGHTS, WEIGHTS_INDEX, end_of_text_ids, load_config, load_model, load_tokenizer
+from fabula.model.checkpoint import same_weights, weight_problems, write_checkpoint
+from fabula.model.folder import WEIGHTS, WEIGHTS_INDEX, end_of_text_ids, load_config, load_tokenizer
+from fabula.model.layout import load_model
+from fabula.model.record import RECORD, altered_files, checkpoints, folder_name, read_record, remove_leftovers
 from fabula.model.resolve import last_valid_checkpoint, model_folder
 from tests.tiny import STORIES, tiny_checkpoint, tiny_model, tiny_tokenizer
 
@@ -50,7 +43,7 @@ def test_weights_come_back(tmp_path, tied, dtype):
         tmp_path / "c", model, tokenizer, step=0, tokens=0, corpus_hash="", corpus_position=0, loss=None, dtype=dtype
     )
     loaded = load_model(tmp_path / "c")
-    assert problems(tmp_path / "c", load=True) == []
+    assert weight_problems(tmp_path / "c") == []
     assert loaded.config == load_config(tmp_path / "c")
     assert loaded.parameter_count() == model.parameter_count()
     for (name, value), (other, expected) in zip(loaded.named_parameters(), model.named_parameters(), strict=True):
@@ -82,7 +75,7 @@ def test_one_flipped_byte_is_named(checkpoint, name):
     content = bytearray((checkpoint / name).read_bytes())
     content[len(content) // 2] ^= 1
     (checkpoint / name).write_bytes(content)
-    (found,) = problems(checkpoint)
+    (found,) = altered_files(checkpoint)
     assert name in found
     assert "altered" in found
 
@@ -90,31 +83,31 @@ def test_one_flipped_byte_is_named(checkpoint, name):
 @pytest.mark.parametrize("name", FILES)
 def test_a_missing_file_is_named(checkpoint, name):
     (checkpoint / name).unlink()
-    assert problems(checkpoint) == [f"{checkpoint / name} is missing"]
+    assert altered_files(checkpoint) == [f"{checkpoint / name} is missing"]
 
 
 def test_a_file_too_many_is_named(checkpoint):
     (checkpoint / "notes.txt").write_text("")
-    assert problems(checkpoint, load=True) == [f"{checkpoint / 'notes.txt'} is not in the record"]
+    assert weight_problems(checkpoint) == [f"{checkpoint / 'notes.txt'} is not in the record"]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '"x"', '{"step": 1}', "\xff"])
 def test_a_folder_without_a_valid_record_does_not_exist(checkpoint, content):
     whole = tiny_checkpoint(checkpoint.parent / folder_name(2), step=2)
     (checkpoint / RECORD).write_bytes(content.encode("latin-1"))
-    assert RECORD in problems(checkpoint)[0]
+    assert RECORD in altered_files(checkpoint)[0]
     assert checkpoints(checkpoint.parent) == [whole]
 
 
 @pytest.mark.parametrize("changes", [{"step": 8}, {"loss": 0.1}, {"files": ["config.json"]}])
 def test_an_altered_record_is_none(checkpoint, changes):
     change_json(checkpoint / RECORD, **changes)
-    assert "checkpoint.json was altered" in problems(checkpoint)[0]
+    assert "checkpoint.json was altered" in altered_files(checkpoint)[0]
 
 
 def test_something_else_is_no_record(checkpoint):
     (checkpoint / RECORD).write_text('{"step": 7}')
-    assert "not a checkpoint record" in problems(checkpoint)[0]
+    assert "not a checkpoint record" in altered_files(checkpoint)[0]
 
 
 def test_a_run_gives_its_last_valid_checkpoint(checkpoint, capsys):
@@ -143,7 +136,7 @@ def test_weights_that_are_not_finite_are_found(tmp_path):
     model = tiny_model()
     with torch.no_grad():
         model.lm_head.weight[3, 4] = torch.nan
-    assert problems(tiny_checkpoint(tmp_path / "c", model), load=True) == [f"{tmp_path / 'c'}: a weight is not finite"]
+    assert weight_problems(tiny_checkpoint(tmp_path / "c", model)) == [f"{tmp_path / 'c'}: a weight is not finite"]
 
 
 def shard(folder, parts: int = 3):

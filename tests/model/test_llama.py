@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from fabula import recipe
-from fabula.model.llama import KeyValueCache, Llama, LlamaConfig
+from fabula.model.config import LlamaConfig
+from fabula.model.llama import KeyValueCache, Llama
 from fabula.model.loss import PADDING
 from tests.model.reference import documents, reference_model, relative_error
 from tests.tiny import tiny_config, tiny_model

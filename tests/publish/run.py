@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fabula import recipe as recipes
 from fabula.files import to_json
-from fabula.model.checkpoint import read_record
+from fabula.model.record import read_record
 from fabula.recipe import Recipe
 from fabula.study.folder import Series, StudiedCheckpoint, Study, StudyFolder
 from fabula.study.probes import CLAIMS, PROBES

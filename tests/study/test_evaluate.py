@@ -115,7 +115,7 @@ def test_a_store_in_another_tokenizers_tokens_is_encoded_again(folder, store, tm
 
 
 def test_what_a_tokenizer_puts_around_a_text_does_not_make_it_another(folder):
-    from fabula.model.layout import load_tokenizer
+    from fabula.model.folder import load_tokenizer
 
     assert same_encoding(load_tokenizer(folder), tiny_tokenizer())
 

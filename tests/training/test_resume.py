@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 
 from fabula import recipe as recipes
 from fabula.errors import UserError
-from fabula.model.checkpoint import checkpoints, problems, read_record
+from fabula.model.checkpoint import weight_problems
+from fabula.model.record import checkpoints, read_record
 from fabula.recipe import Recipe
 from fabula.training.loop import Trainer, train
 from fabula.training.run import RunFolder
@@ -89,7 +90,7 @@ def test_kill_9_loses_nothing(tiny: Recipe, tmp_path: Path) -> None:
     train(tiny, tmp_path / "parts")
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
     for folder in checkpoints(tmp_path / "parts" / "checkpoints"):
-        assert not problems(folder, load=True)
+        assert not weight_problems(folder)
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1"])

@@ -15,7 +15,8 @@ from torch import Tensor
 from fabula.corpus.tokenizer import prepare
 from fabula.errors import UserError
 from fabula.generation.sampling import Sampling
-from fabula.model.layout import end_of_text_ids, load_config, load_model, load_tokenizer
+from fabula.model.folder import end_of_text_ids, load_config, load_tokenizer
+from fabula.model.layout import load_model
 from fabula.model.llama import KeyValueCache, Llama
 from fabula.model.loss import token_losses
 from fabula.study.scoring import lockstep

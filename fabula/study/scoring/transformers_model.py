@@ -19,7 +19,7 @@ from torch import Tensor
 from fabula.corpus.tokenizer import prepare
 from fabula.errors import UserError
 from fabula.generation.sampling import Sampling
-from fabula.model.layout import end_of_text_ids, load_tokenizer
+from fabula.model.folder import end_of_text_ids, load_tokenizer
 from fabula.study.scoring import lockstep
 from fabula.study.scoring.batching import Batch, group_by_length, one_branch_each, padded_length, score_trees
 from fabula.study.scoring.language_model import Floats, Tree, check_vocabulary
