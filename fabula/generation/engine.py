@@ -16,7 +16,8 @@ from torch import Tensor
 from fabula.corpus.tokenizer import prepare
 from fabula.errors import UserError
 from fabula.generation.characters import CharacterStream
-from fabula.generation.sampling import Sampling, choose, processed_logits
+from fabula.generation.processors import choose, processed_logits
+from fabula.generation.sampling import Sampling
 from fabula.model.folder import end_of_text_ids, load_tokenizer
 from fabula.model.layout import load_model
 from fabula.model.llama import KeyValueCache, Llama

@@ -16,7 +16,8 @@ from transformers.generation.logits_process import (
 )
 
 from fabula.errors import UserError
-from fabula.generation.sampling import IGNORED, Sampling, choose, processed_logits
+from fabula.generation.processors import IGNORED, choose, processed_logits
+from fabula.generation.sampling import Sampling
 
 
 def reference_processors(sampling: Sampling) -> LogitsProcessorList:

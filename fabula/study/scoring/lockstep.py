@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fabula.generation.sampling import IGNORED, Sampling, choose, processed_logits
+from fabula.generation.processors import IGNORED, choose, processed_logits
+from fabula.generation.sampling import Sampling
 
 CROWDED = 0.75
 """When a smaller share of the rows is still telling, the others are dropped from the batch."""
