@@ -4,19 +4,25 @@ VENV := .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+NATIVE := fabula/generation/native
 
-.PHONY: setup demo test test-all lint format clean
+.PHONY: setup kernel demo test test-all lint format clean
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt hatch_build.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
 	@touch $(READY)
 
+# The installation has built it (hatch_build.py); this builds it again when its sources have changed since.
+# Without it PyTorch computes, so a failure is shown and doesn't end what depends on it.
+kernel: $(READY)
+	-@$(BIN)/python $(NATIVE)/build.py --if-changed
+
 # Trains the smallest storyteller on the built-in story world, measures and studies it, and tells a story.
-demo: $(READY)
+demo: kernel
 	$(BIN)/fabula train nano
 	$(BIN)/fabula verify runs/nano
 	$(BIN)/fabula evaluate runs/nano --stories 500
@@ -24,10 +30,10 @@ demo: $(READY)
 	$(BIN)/fabula export runs/nano --to card
 	$(BIN)/fabula generate "Once upon a time, a boy found a silver key." --model runs/nano --temperature 0.3 --repetition-penalty 1
 
-test: $(READY)
+test: kernel
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: $(READY)
+test-all: kernel
 	$(BIN)/python -m pytest
 
 lint: $(READY)
@@ -41,4 +47,4 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(NATIVE)/_kernel.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -57,7 +57,7 @@ def draw(series: list[Path], bits: list[tuple[float, tuple[float, float]]], argu
     for row, share in enumerate(WRITERS):
         folder = series[min(range(len(steps)), key=lambda place: abs(steps[place] - share * steps[-1]))]
         sampling = Sampling(temperature=0.3, repetition_penalty=1.0, max_new_tokens=80)
-        told = Storyteller.load(folder, "cpu").tell(PROMPT, sampling)[0].text
+        told = Storyteller.load(folder, device="cpu").generate(PROMPT, sampling)[0].text
         text = textwrap.shorten(told.replace("\ufffd", "?"), 300, placeholder=" …")
         top = 0.97 - row / len(WRITERS)
         words.text(0, top, f"step {read_record(folder).step:,}", weight="bold", color=INK, va="top", fontsize=9)

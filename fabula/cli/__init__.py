@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import fabula
 from fabula.cli.corpus import add_corpus
-from fabula.cli.models import add_evaluate, add_generate
+from fabula.cli.generate import add_generate
+from fabula.cli.models import add_evaluate
 from fabula.cli.parser import Parser, split_off_recipe_fields
 from fabula.cli.study import add_export, add_study
 from fabula.cli.training import add_train, add_verify
@@ -47,7 +48,8 @@ def _parser() -> Parser:
         epilog="Begin with:  fabula train nano   and then:  fabula generate 'Once upon a time'",
     )
     parser.add_argument("--version", action="version", version=f"fabula {fabula.__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    # `prog` is said so that argparse needn't ask the help's formatter, which would import rich for every command.
+    commands = parser.add_subparsers(prog="fabula", metavar="COMMAND", required=True, parser_class=Parser)
     for add in (add_corpus, add_train, add_evaluate, add_study, add_generate, add_export, add_verify):
         add(commands)
     return parser

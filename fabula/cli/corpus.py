@@ -13,7 +13,7 @@ from fabula.cli.parser import Parser, at_least, command, fields_help, print_rich
 def add_corpus(commands: Any) -> None:
     """Declare `fabula corpus build`, `show` and `storyworld`."""
     corpus = commands.add_parser("corpus", help="build and look at token stores", description="Stories to tokens.")
-    inner = corpus.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    inner = corpus.add_subparsers(prog="fabula corpus", metavar="COMMAND", required=True, parser_class=Parser)
     build = command(
         inner,
         "build",

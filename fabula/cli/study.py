@@ -2,11 +2,14 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fabula.cli.parser import MODEL_HELP, at_least, command, needs_extra, print_rich, report
 from fabula.errors import UserError
 from fabula.terminal import say
+
+if TYPE_CHECKING:
+    from fabula.publish.gguf import Dtype
 
 
 def add_study(commands: Any) -> None:
@@ -107,21 +110,48 @@ def add_export(commands: Any) -> None:
         "Write a model, or its evidence, in the form that other programs take.",
         epilog="Examples:\n"
         "  fabula export runs/nano --to card              the run's README.md, every number from a record\n"
+        "  fabula export runs/nano --to gguf              RUN/model.gguf, for llama.cpp, Ollama, LM Studio\n"
+        "  fabula export runs/nano --to gguf --dtype q8_0 --out small.gguf\n"
         "  fabula export runs/nano --to lm-eval --out DIR  its study's questions as tasks of lm-evaluation-harness",
     )
-    export.add_argument("model", type=Path, help="a run (for lm-eval also the folder of a study)")
-    export.add_argument("--to", required=True, choices=["card", "lm-eval"], help="the form")
-    export.add_argument("--out", type=Path, help="file or folder to write (card: RUN/README.md; lm-eval: RUN/lm-eval)")
+    export.add_argument("model", help=f"a run (for lm-eval also the folder of a study; for gguf {MODEL_HELP})")
+    export.add_argument("--to", required=True, choices=["card", "gguf", "lm-eval"], help="the form")
+    export.add_argument(
+        "--out",
+        type=Path,
+        help="file or folder to write (card: RUN/README.md; gguf: RUN/model.gguf; lm-eval: RUN/lm-eval)",
+    )
+    export.add_argument(
+        "--dtype",
+        choices=["auto", "float32", "float16", "bfloat16", "q8_0", "q4_0"],
+        help="gguf: of the weights (default: auto, as the model's folder stores them)",
+    )
 
 
 def export_model(parsed: argparse.Namespace) -> None:
     """`fabula export`."""
-    with needs_extra("study"):
-        from fabula.publish.card import write_card
-        from fabula.publish.lm_eval import export_lm_eval
-    if parsed.to == "card":
-        written = write_card(parsed.model, parsed.out)
+    if parsed.dtype and parsed.to != "gguf":
+        raise UserError(f"--dtype belongs to --to gguf, not to {parsed.to}")
+    named = Path(parsed.model)
+    if parsed.to == "gguf":
+        written = _export_gguf(parsed.model, parsed.out, parsed.dtype or "auto")
+    elif parsed.to == "card":
+        with needs_extra("study"):
+            from fabula.publish.card import write_card
+        written = write_card(named, parsed.out)
     else:
-        studied = parsed.model / "study" if (parsed.model / "study").is_dir() else parsed.model
-        written = export_lm_eval(studied, parsed.out or parsed.model / "lm-eval")
+        with needs_extra("study"):
+            from fabula.publish.lm_eval import export_lm_eval
+        studied = named / "study" if (named / "study").is_dir() else named
+        written = export_lm_eval(studied, parsed.out or named / "lm-eval")
     say(f"written: {written}")
+
+
+def _export_gguf(name: str, out: Path | None, dtype: "Dtype") -> Path:
+    if out is None and not (Path(name) / "checkpoints").is_dir():
+        raise UserError(f"{name} is no run: name the file to write with --out FILE")
+    with needs_extra("publish"):
+        from fabula.publish.gguf import export_gguf
+    from fabula.model.resolve import model_folder
+
+    return export_gguf(model_folder(name), out or Path(name) / "model.gguf", dtype)

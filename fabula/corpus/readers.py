@@ -6,9 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from fabula.corpus.blocks import BLOCK, COMPRESSIONS, contains, pieces, read_blocks
 from fabula.errors import UserError
 
@@ -137,6 +134,9 @@ def _jsonl_stories(path: Path, report: Report) -> Iterator[RawStory]:
 
 
 def _parquet_stories(path: Path, report: Report) -> Iterator[RawStory]:
+    import pyarrow as pa  # here: it takes a while, and only parquet files need it
+    import pyarrow.parquet as pq
+
     size = path.stat().st_size
     done = 0
     try:
@@ -156,6 +156,8 @@ def _parquet_stories(path: Path, report: Report) -> Iterator[RawStory]:
 
 
 def _parquet_column(path: Path, schema: Any) -> str:
+    import pyarrow as pa
+
     for name in FIELDS:
         if name in schema.names:
             kind = schema.field(name).type

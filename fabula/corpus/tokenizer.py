@@ -11,7 +11,6 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from fabula.corpus import hub
 from fabula.corpus.readers import END_OF_TEXT
 from fabula.errors import UserError
 from fabula.files import read_json
@@ -37,7 +36,7 @@ def load(recipe: TokenizerRecipe) -> Tokenizer:
     Raises:
         UserError: a file that is missing, isn't a tokenizer, loses text, or isn't GPT-2's where `kind` says so.
     """
-    path = Path(recipe.path).expanduser() if recipe.path else hub.gpt2_tokenizer()
+    path = Path(recipe.path).expanduser() if recipe.path else _from_hub()
     tokenizer = _from_folder(path) if path.is_dir() else _from_json(path)
     if _is_gpt2(tokenizer):
         # Rebuilt, so that GPT-2 is one and the same tokenizer.json whichever files it came from.
@@ -116,6 +115,12 @@ def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
             batch = []
     if batch:
         yield batch
+
+
+def _from_hub() -> Path:
+    from fabula.corpus import hub  # here: it brings an HTTP library, and a tokenizer on the disk needs none
+
+    return hub.gpt2_tokenizer()
 
 
 def _from_folder(folder: Path) -> Tokenizer:

@@ -28,7 +28,7 @@ class Feed:
     """The story's keys and values, from `Backend.open`."""
     start: int
     """Position of the first token. Whatever the slot holds from here on is overwritten: so a rejected draft goes."""
-    tokens: Sequence[int]
+    tokens: Sequence[int] | Tokens
     """At least one."""
     wanted: int = 1
     """How many of the last positions' logits are wanted: 0 (none, a prompt's first part) to len(tokens)."""

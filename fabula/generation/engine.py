@@ -1,232 +1,228 @@
-"""The engine: a model, a tokenizer and a prompt become stories, streamed or in batches.
+"""The engine: many stories told together, each as if it were told alone.
 
-Shapes: B rows, T tokens, V vocabulary.
+One step reads once for all stories: the last token of every story that is being told, with a draft's guesses after it,
+and parts of the prompts that are still to be read. Stories come and go between steps.
 """
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from collections import deque
+from types import TracebackType
 
-import torch
 from tokenizers import Tokenizer
-from torch import Tensor
 
-from fabula.corpus.tokenizer import prepare
 from fabula.errors import UserError
-from fabula.generation.characters import CharacterStream
-from fabula.generation.processors import choose, processed_logits
-from fabula.generation.sampling import Sampling
-from fabula.model.folder import end_of_text_ids, load_tokenizer
-from fabula.model.layout import load_model
-from fabula.model.llama import KeyValueCache, Llama
-from fabula.model.resolve import model_folder
+from fabula.generation.backend import Backend, Draw, Drawn, Feed
+from fabula.generation.characters import Characters
+from fabula.generation.drafts import Draft
+from fabula.generation.drafts.pace import Pace
+from fabula.generation.guessing import Guessing
+from fabula.generation.story import OpenStory, Request, Steer, StopReason, Story
 
-WIDTH = 8
-"""Rows in every decoding step, used or not. A matrix product of another shape may add in another order, and a last bit
-can change a story; with one shape, a story doesn't depend on how many others are told beside it. The price: a story
-told alone takes as long as eight."""
+__all__ = ["Engine", "Request", "Steer", "StopReason", "Story"]
 
-StopReason = Literal["end-of-text", "max-new-tokens", "context"]
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A part of a story as it comes."""
-
-    text: str
-    """Whole characters; empty only in the last piece."""
-    tokens: int
-    """Tokens drawn so far."""
-    stop_reason: StopReason | None
-    """In the last piece why the story stopped, None before."""
+POSITIONS = 32_768
+"""Positions reserved for all stories together, unless one alone needs more."""
+PROMPT_TOKENS = 256
+"""Prompt tokens read in one step: so a long prompt holds up the stories being told by little."""
+FAIR_SHARE = 4
+"""One prompt takes at most this part of a step's prompt tokens while others want them."""
 
 
-@dataclass(frozen=True)
-class Telling:
-    """A story, and how it was told."""
+class Engine:
+    """Tells stories with one backend, first come, first served.
 
-    prompt: str
-    text: str
-    """The continuation, without the prompt."""
-    tokens: int
-    """Tokens drawn, the end-of-text included."""
-    stop_reason: StopReason
-    """`context`: the next token would lie beyond the context that the model was trained for."""
-    seed: int
-    """Tells this story again: `Sampling(seed=...)` with n = 1."""
-    seconds: float
-    """From the start of its batch, the prompt included, to its last token."""
-    tokens_per_second: float
+    On a backend that is `exact`, the same model, prompt tokens, sampling and seed give the same story to the last bit:
+    whatever else is told at the same time, whenever it comes or goes, however prompts are cut, with any draft or none
+    (tests/generation/test_engine.py). On other backends the same noise decides the draws, from logits that are equal up
+    to rounding; a story may then part from its twin where two tokens are almost equally likely to be drawn.
 
+    A story ends with an end-of-text, with one of its stop texts, after `max_new_tokens`, or where the context of the
+    model is full. With `Sampling.past_context = "slide"` it goes on there: the model keeps the lead and the newest half
+    of its other positions and reads those again from the beginning. Penalties and bans go on to count all of the story.
 
-class _Story:
-    """A story on its way."""
-
-    def __init__(self, tokenizer: Tokenizer, prompt: list[int], seed: int) -> None:
-        self.seed = seed
-        self.generator = torch.Generator().manual_seed(seed)
-        self.characters = CharacterStream(tokenizer, prompt)
-        self.text = ""
-        self.tokens = 0
-        self.stop_reason: StopReason | None = None
-        self.stopped = 0.0
-
-
-class Storyteller:
-    """Tells stories with one model.
-
-    Every prompt is preceded by end-of-text, as every story was in training (or by what the folder's tokenizer puts in
-    front of a text). The repetition penalty doesn't count it: if it did, stories would be kept from ending. The
-    letters `<|endoftext|>` inside a prompt are letters.
-
-    On a CPU the same prompt, sampling and seed give the same story to the last bit, whatever else is told in the same
-    call (tests/generation/test_engine.py), as long as machine, PyTorch and number of threads stay the same. On a GPU
-    nothing is promised beyond the same draws from equal logits.
+    A step that raises ends every story and gives their slots back; the engine can be used again.
     """
 
-    def __init__(self, model: Llama, tokenizer: Tokenizer, end_of_text: tuple[int, ...]) -> None:
-        """Take a model and its tokenizer; `end_of_text` are the ids that end a story, the usual one first."""
-        self.model = model.eval()
-        self.tokenizer = prepare(tokenizer)
+    def __init__(
+        self,
+        backend: Backend,
+        tokenizer: Tokenizer,
+        end_of_text: tuple[int, ...],
+        *,
+        draft: Draft | None = None,
+        pace: Pace | None = None,
+        most: int = 64,
+        positions: int = POSITIONS,
+        prompt_tokens: int = PROMPT_TOKENS,
+    ) -> None:
+        """Begin with no story.
+
+        Args:
+            backend: who computes.
+            tokenizer: turns tokens into characters.
+            end_of_text: the tokens that end a story.
+            draft: guesses the next tokens, so that one step yields several.
+            pace: how many it guesses, learned on the way; None: nothing is known yet.
+            most: stories told at once.
+            positions: positions of keys and values reserved at once; a story that needs more is told alone.
+            prompt_tokens: prompt tokens read in one step.
+        """
+        assert most > 0
+        assert prompt_tokens > 0
+        self.backend = backend
         self.end_of_text = end_of_text
-        self.device = next(model.parameters()).device
-        self.lead = list(tokenizer.encode("", add_special_tokens=True).ids) or [end_of_text[0]]
-        """What stands before every prompt."""
+        self.most = most
+        self.positions = positions
+        self.prompt_tokens = prompt_tokens
+        self._guessing = Guessing(draft, pace or Pace(), backend.vocab_size) if draft else None
+        self._characters = Characters(tokenizer)
+        self._waiting: deque[Story] = deque()
+        self._open: dict[Story, OpenStory] = {}
+        self._reserved = 0
 
-    @classmethod
-    def load(cls, folder: str | Path, device: str = "auto", dtype: torch.dtype = torch.float32) -> "Storyteller":
-        """Read a model folder; `auto` takes the GPU when there is one.
+    def __enter__(self) -> "Engine":
+        return self
 
-        Raises:
-            UserError: the folder, its tokenizer or its end-of-text can't be used.
-        """
-        folder = Path(folder)
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        model, tokenizer = load_model(folder, device, dtype), load_tokenizer(folder)
-        return cls(model, tokenizer, end_of_text_ids(folder, tokenizer, model.config.vocab_size))
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
-    def stream(self, prompt: str, sampling: Sampling) -> Iterator[Piece]:
-        """Tell one story piece by piece; the pieces of text, joined, are what `tell` returns.
+    @property
+    def busy(self) -> bool:
+        """Whether a story is being told or waits."""
+        return bool(self._open or self._waiting)
 
-        Raises:
-            UserError: at the call, not at the first piece: the prompt doesn't fit the context.
-        """
-        tokens = self.encode(prompt)
-        story = self._story(tokens, sampling.seed)
-        return self._pieces(tokens, story, sampling)
-
-    def tell(self, prompt: str, sampling: Sampling, n: int = 1) -> list[Telling]:
-        """Tell n stories, the i-th with the seed `sampling.seed + i`.
+    def submit(self, request: Request) -> Story:
+        """Take a story; it waits its turn.
 
         Raises:
-            UserError: the prompt doesn't fit the context, or n is below 1.
+            UserError: a request that can't be told. No story that was taken fails later by itself.
         """
-        if n < 1:
-            raise UserError(f"n = {n} must be a whole number, at least 1")
-        tokens = self.encode(prompt)
-        tellings = []
-        for first in range(0, n, WIDTH):
-            started = time.perf_counter()
-            seeds = range(sampling.seed + first, sampling.seed + min(first + WIDTH, n))
-            stories = [self._story(tokens, seed) for seed in seeds]
-            for _ in self._steps(tokens, stories, sampling):
-                pass
-            tellings += [_telling(prompt, story, started) for story in stories]
-        return tellings
+        self._check(request)
+        story = Story(request)
+        self._waiting.append(story)
+        return story
 
-    def encode(self, prompt: str) -> list[int]:
-        """Return a prompt's tokens, led by end-of-text.
+    def cancel(self, story: Story) -> None:
+        """End a story now, with what has come so far; nothing happens to one that has stopped."""
+        if story in self._open:
+            self._open[story].stop("cancelled")
+            self._close(self._open[story])
+        elif story.stop_reason is None:
+            self._waiting.remove(story)
+            story.stop_reason = "cancelled"
 
-        Raises:
-            UserError: no Unicode text, more tokens than the model's context, or tokens that the model doesn't know.
-        """
+    def close(self) -> None:
+        """Cancel every story."""
+        for story in [*self._open, *self._waiting]:
+            self.cancel(story)
+
+    def step(self) -> list[Story]:
+        """Move every story that is being told on by one token, or several with a draft; return those that moved."""
         try:
-            prompt.encode()
-        except UnicodeEncodeError as error:
-            raise UserError(
-                f"the prompt is not Unicode text: character {error.start} is half a surrogate pair"
-            ) from None
-        tokens = self.lead + list(self.tokenizer.encode(prompt, add_special_tokens=False).ids)
-        config = self.model.config
-        if len(tokens) > config.context:
-            raise UserError(
-                f"the prompt has {len(tokens):,} tokens with its leading end-of-text; "
-                f"the model's context holds {config.context:,}"
-            )
-        if max(tokens) >= config.vocab_size:
-            raise UserError(f"the tokenizer gives token {max(tokens)}; the model has {config.vocab_size:,} tokens")
-        return tokens
+            self._admit()
+            return self._move()
+        except BaseException:
+            self.close()
+            raise
 
-    def _story(self, tokens: list[int], seed: int) -> _Story:
-        return _Story(self.tokenizer, tokens[len(self.lead) :], seed)
+    def _check(self, request: Request) -> None:
+        count, context, vocabulary = len(request.tokens), self.backend.context, self.backend.vocab_size
+        if not 0 <= request.lead <= count or not count:
+            raise UserError(f"a request of {count} tokens, {request.lead} of them the lead: a story needs a beginning")
+        if count > context:
+            raise UserError(f"the prompt has {count:,} tokens; the model's context holds {context:,}")
+        if not 0 <= min(request.tokens) <= max(request.tokens) < vocabulary:
+            raise UserError(f"the prompt holds a token that is none of the model's {vocabulary:,}")
+        if not 0 <= request.alternatives <= vocabulary:
+            raise UserError(f"alternatives = {request.alternatives} must be between 0 and {vocabulary:,}")
+        if request.seed < 0:
+            raise UserError(f"seed = {request.seed} must be at least 0")
+        if request.sampling.past_context == "slide" and request.lead >= context:
+            raise UserError(f"past_context = 'slide': a context of {context} has no room beside its lead")
 
-    def _pieces(self, tokens: list[int], story: _Story, sampling: Sampling) -> Iterator[Piece]:
-        given = 0
-        for _ in self._steps(tokens, [story], sampling):
-            if len(story.text) > given or story.stop_reason:
-                yield Piece(story.text[given:], story.tokens, story.stop_reason)
-                given = len(story.text)
-
-    def _steps(self, prompt: list[int], stories: list[_Story], sampling: Sampling) -> Iterator[None]:
-        """Move up to WIDTH stories on by one token at a time until all have stopped; yields after each step."""
-        config = self.model.config
-        room = config.context - len(prompt) + 1  # The last token is only read, it needs no position.
-        limit = min(sampling.max_new_tokens, room)
-        at_limit: StopReason = "max-new-tokens" if sampling.max_new_tokens <= room else "context"
-        context_BT = torch.tensor([prompt], device=self.device).repeat(WIDTH, 1)
-        cache, logits_BV = self._prefill(prompt, limit)
-        for count in range(1, limit + 1):
-            live = [row for row, story in enumerate(stories) if not story.stop_reason]
-            scores = processed_logits(logits_BV[live], context_BT[live, len(self.lead) :], sampling)
-            drawn = choose(scores, sampling, [stories[row].generator for row in live])
-            for row, token in zip(live, drawn, strict=True):
-                self._extend(stories[row], token, at_limit if count == limit else None)
-            yield
-            if all(story.stop_reason for story in stories):
+    def _admit(self) -> None:
+        while self._waiting and len(self._open) < self.most:
+            needed = self._capacity(self._waiting[0])
+            if self._open and self._reserved + needed > self.positions:
                 return
-            next_B = context_BT.new_full((WIDTH,), self.end_of_text[0])
-            next_B[live] = torch.tensor(drawn, device=self.device)
-            context_BT = torch.cat((context_BT, next_B[:, None]), 1)
-            logits_BV = self._logits(next_B[:, None], cache)
+            try:
+                slot = self.backend.open(needed)
+            except MemoryError:
+                if not self._open:
+                    raise
+                return  # until a story that is being told has ended
+            story = self._waiting.popleft()
+            characters = self._characters.begin(story.request.tokens[story.request.lead :])
+            self._open[story] = OpenStory(story, slot, characters, self.backend.context)
+            self._reserved += needed
 
-    def _extend(self, story: _Story, token: int, at_limit: StopReason | None) -> None:
-        story.tokens += 1
-        ended = token in self.end_of_text
-        if not ended:
-            story.text += story.characters.push(token)
-        story.stop_reason = "end-of-text" if ended else at_limit
-        if story.stop_reason:
-            story.text += story.characters.finish()
-            story.stopped = time.perf_counter()
+    def _capacity(self, story: Story) -> int:
+        """Return the positions that a story may need; its last token needs none."""
+        longest = len(story.request.tokens) + story.request.sampling.max_new_tokens - 1
+        return min(longest, self.backend.context)
 
-    def _prefill(self, prompt: list[int], limit: int) -> tuple[KeyValueCache, Tensor]:
-        """Read the prompt once, in one pass, and return every row's cache and logits (BV)."""
-        like = self.model.model.embed_tokens.weight
-        alone = KeyValueCache(self.model.config, 1, len(prompt), like)
-        logits_1V = self._logits(torch.tensor([prompt], device=self.device), alone)
-        cache = KeyValueCache(self.model.config, WIDTH, len(prompt) + limit - 1, like)
-        for layer, (keys, values) in enumerate(zip(alone.keys, alone.values, strict=True)):
-            cache.extend(layer, keys, values)
-        return cache, logits_1V.expand(WIDTH, -1)
+    def _move(self) -> list[Story]:
+        if self._guessing:
+            self._guessing.guess(self._open.values())
+        self._share()
+        feeds: list[Feed] = []
+        drawing: list[OpenStory] = []
+        for one in self._open.values():
+            if one.unread > 1 and not one.share:
+                continue
+            feed = one.feed()
+            feeds.append(feed)
+            if feed.wanted:
+                drawing.append(one)
+        if not feeds:
+            return []
+        began = time.perf_counter()
+        rows = self.backend.read(feeds)
+        drawn = self._draw(drawing, rows)
+        if self._guessing and all(len(feed.tokens) == feed.wanted for feed in feeds):
+            self._guessing.timed(rows, time.perf_counter() - began)
+        start = 0
+        for one in drawing:
+            stop = start + 1 + one.guessed
+            self._take(one, drawn[start:stop])
+            start = stop
+        return [one.story for one in drawing]
 
-    @torch.inference_mode()
-    def _logits(self, tokens_BT: Tensor, cache: KeyValueCache) -> Tensor:
-        return self.model.logits(self.model.hidden(tokens_BT, cache=cache)[:, -1])
+    def _share(self) -> None:
+        """Share a step's prompt tokens: everybody a fair part first, then the rest, first come, first served."""
+        reading = [one for one in self._open.values() if one.unread > 1]
+        left = self.prompt_tokens
+        for one in reading:
+            one.share = min(one.unread, max(1, self.prompt_tokens // FAIR_SHARE), left)
+            left -= one.share
+        for one in reading:
+            more = min(one.unread - one.share, left)
+            one.share += more
+            left -= more
 
+    def _draw(self, drawing: list[OpenStory], rows: int) -> list[Drawn]:
+        """Draw a token from every row, as if all guesses were right."""
+        draws: list[Draw] = []
+        for one in drawing:
+            draws += one.draws(len(draws))
+        assert len(draws) == rows
+        return self.backend.draw(draws) if draws else []
 
-def load(name_or_path: str | Path, device: str = "auto") -> Storyteller:
-    """Load a storyteller from a checkpoint, a run (its last checkpoint), a Llama folder or a hub name.
+    def _take(self, one: OpenStory, drawn: list[Drawn]) -> None:
+        guessed, accepted = one.guessed, one.story.accepted
+        tokens = one.take(drawn, self.end_of_text)
+        if self._guessing:
+            self._guessing.judge(one, guessed, one.story.accepted - accepted)
+        if one.story.stop_reason:
+            self._close(one)
+        elif self._guessing:
+            self._guessing.tell(one, tokens)
 
-    Raises:
-        UserError: no model of that name, or one that can't be used.
-    """
-    return Storyteller.load(model_folder(str(name_or_path)), device)
-
-
-def _telling(prompt: str, story: _Story, started: float) -> Telling:
-    assert story.stop_reason is not None
-    seconds = story.stopped - started
-    return Telling(prompt, story.text, story.tokens, story.stop_reason, story.seed, seconds, story.tokens / seconds)
+    def _close(self, one: OpenStory) -> None:
+        del self._open[one.story]
+        self._reserved -= self._capacity(one.story)
+        self.backend.close(one.slot)
+        if self._guessing:
+            self._guessing.close(one)

@@ -6,7 +6,11 @@ Nothing here needs PyTorch.
 from dataclasses import dataclass, fields
 from typing import Annotated, Literal, get_type_hints
 
+from fabula.errors import UserError
 from fabula.fields import Range, checked
+
+GREEDY_BELOW = 1e-5
+"""A temperature too low for anything but ties to tell it from 0."""
 
 PastContext = Literal["stop", "slide"]
 
@@ -48,9 +52,11 @@ class Sampling:
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self), include_extras=True)
         for field in fields(self):
-            checked(field.name, getattr(self, field.name), hints[field.name])
+            object.__setattr__(self, field.name, checked(field.name, getattr(self, field.name), hints[field.name]))
+        if not all(self.stop):
+            raise UserError("stop: an empty text would end every story before it begins")
 
     @property
     def greedy(self) -> bool:
         """Whether the most probable token is always taken."""
-        return self.temperature == 0
+        return self.temperature < GREEDY_BELOW

@@ -1,8 +1,9 @@
 """A model folder in the Hugging Face layout, its weights aside. Nothing here needs PyTorch."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 
 from fabula.errors import UserError
@@ -34,6 +35,23 @@ def weight_files(folder: Path) -> list[Path]:
             raise UserError(f"{folder}: {missing[0]} is missing")
         return inside
     raise UserError(f"{folder} has no {WEIGHTS}; Fabula reads weights from safetensors only")
+
+
+def stored_dtype(folder: Path) -> Literal["float32", "bfloat16"]:
+    """Return what a model folder's weights can be computed in without loss: bfloat16 where all are stored so.
+
+    Raises:
+        UserError: the weights are missing or damaged.
+    """
+    for path in weight_files(folder):
+        try:
+            with safe_open(path, "np") as file:
+                dtypes = {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 - no mapping
+        except SafetensorError as error:
+            raise UserError(f"{path} is damaged: {error}") from None
+        if dtypes != {"BF16"}:
+            return "float32"
+    return "bfloat16"
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:

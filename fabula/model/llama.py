@@ -5,6 +5,8 @@ Parameter names are those of `transformers`' LlamaForCausalLM, one to one, so a 
 Shapes: B windows, T positions, N = B * T, C hidden width, H heads, K key/value heads, D head width, V vocabulary.
 """
 
+from typing import Protocol
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -41,6 +43,14 @@ def rotate(x_BTHD: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     first, second = x_BTHD.chunk(2, dim=-1)
     cos, sin = cos.to(x_BTHD.dtype), sin.to(x_BTHD.dtype)
     return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+
+
+class Cache(Protocol):
+    """Keys and values of earlier positions, as attention asks for them."""
+
+    def extend(self, layer: int, k_BTKD: Tensor, v_BTKD: Tensor) -> tuple[Tensor, Tensor]:
+        """Keep T more positions of one layer and return all keys and values to attend to, shape BSKD."""
+        ...
 
 
 class KeyValueCache:
@@ -88,7 +98,7 @@ class Attention(nn.Module):
         x_BTC: Tensor,
         angles: tuple[Tensor, Tensor],
         boundaries: Tensor | None = None,
-        cache: KeyValueCache | None = None,
+        cache: Cache | None = None,
         mask_BTS: Tensor | None = None,
     ) -> Tensor:
         """Mix information between positions."""
@@ -133,7 +143,7 @@ class Block(nn.Module):
         x_BTC: Tensor,
         angles: tuple[Tensor, Tensor],
         boundaries: Tensor | None = None,
-        cache: KeyValueCache | None = None,
+        cache: Cache | None = None,
         mask_BTS: Tensor | None = None,
     ) -> Tensor:
         """Add attention, then the feed-forward block, to the residual stream."""
@@ -168,20 +178,20 @@ class Llama(nn.Module):
         tokens_BT: Tensor,
         positions_BT: Tensor | None = None,
         boundaries: Tensor | None = None,
-        cache: KeyValueCache | None = None,
+        cache: Cache | None = None,
         mask_BTS: Tensor | None = None,
     ) -> Tensor:
         """Return the final hidden states, shape BTC.
 
         Args:
             tokens_BT: token ids.
-            positions_BT: each token's position in its document; None: counted from the cache's length (or 0).
+            positions_BT: each token's position in its document; None: counted from a `KeyValueCache`'s length, or 0.
             boundaries: where documents begin and end, see `fabula.model.attention`; None: one document a window.
-            cache: keys and values of earlier positions; the new ones are appended.
+            cache: keys and values of earlier positions; the new ones are kept there.
             mask_BTS: which positions (the cache's first) each token sees, boolean, instead of causality and boundaries.
         """
         if positions_BT is None:
-            start = cache.length if cache else 0
+            start = cache.length if isinstance(cache, KeyValueCache) else 0
             positions_BT = torch.arange(start, start + tokens_BT.shape[1], device=tokens_BT.device)[None]
         angles = rotary_angles(positions_BT, self.config)
         x_BTC = self.model.embed_tokens(tokens_BT)

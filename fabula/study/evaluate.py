@@ -6,7 +6,7 @@ in each, and its first input is the token before it. Token losses are float32, t
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 from fabula.corpus.store import TokenStore, is_store
 from fabula.corpus.tokenizer import prepare
 from fabula.errors import UserError
-from fabula.model.folder import end_of_text_ids, load_tokenizer
+from fabula.generation.backend import Feed, Precision
+from fabula.generation.native import NativeBackend
+from fabula.model.config import LlamaConfig
+from fabula.model.folder import end_of_text_ids, load_config, load_tokenizer
 from fabula.model.layout import load_model
 from fabula.model.llama import Llama
 from fabula.study.statistics import ratio_intervals
@@ -27,6 +30,8 @@ from fabula.terminal import progress
 
 MICRO_BATCH = 4_096
 """Tokens in one forward pass."""
+NATIVE_ROWS = 256
+"""Rows of logits that the native kernel holds at once."""
 
 Interval = tuple[float, float]
 
@@ -83,6 +88,7 @@ def evaluate(
     limit: int | None = None,
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
+    precision: Precision | None = None,
     seed: int = 0,
 ) -> Evaluation:
     """Measure a model folder's held-out loss.
@@ -95,16 +101,24 @@ def evaluate(
         limit: take only this many stories, the first ones; None: all.
         device: where the model runs.
         dtype: of the weights and the hidden states.
+        precision: measure the model as the native kernel computes it with weights of this precision, instead.
         seed: decides the bootstrap's draws.
 
     Raises:
         UserError: a model or corpus that can't be used, no stories, or a loss that isn't finite.
     """
     paths = [corpus] if isinstance(corpus, Path) else list(corpus)
-    model, tokenizer = load_model(model_folder, device, dtype), prepare(load_tokenizer(model_folder))
-    end_of_text = end_of_text_ids(model_folder, tokenizer, model.config.vocab_size)[0]
+    config, tokenizer = load_config(model_folder), prepare(load_tokenizer(model_folder))
+    end_of_text = end_of_text_ids(model_folder, tokenizer, config.vocab_size)[0]
     stories = held_out_stories(paths, tokenizer, end_of_text, limit)
-    nats = story_losses(model, stories, end_of_text)
+    if precision is None:
+        model = load_model(model_folder, device, dtype)
+        nats = story_losses(torch_losses(model), config, stories, end_of_text)
+    elif device != "cpu":
+        raise UserError(f"precision {precision!r} is the native kernel's, and that runs on the cpu, not on {device!r}")
+    else:
+        kernel = NativeBackend.load(model_folder, precision)
+        nats = story_losses(native_losses(kernel), config, stories, end_of_text)
     if not np.isfinite(nats).all():
         raise UserError(f"{model_folder}: the loss is not a finite number; the weights are damaged or have diverged")
     tokens = np.array([len(story.tokens) for story in stories], np.float64)
@@ -120,29 +134,40 @@ def evaluate(
         tokens=int(tokens.sum()),
         bytes=int(sizes.sum()),
         stories_in_training=_stories_in_training(stories, paths, training_store),
-        cut_stories=int((tokens > model.config.context).sum()),
+        cut_stories=int((tokens > config.context).sum()),
         model=str(model_folder),
         corpus=", ".join(map(str, paths)),
     )
 
 
 def story_losses(
-    model: Llama, stories: Sequence[HeldOutStory], end_of_text: int, micro_batch: int = MICRO_BATCH
+    losses_of: "LossesOf",
+    config: LlamaConfig,
+    stories: Sequence[HeldOutStory],
+    end_of_text: int,
+    micro_batch: int = MICRO_BATCH,
 ) -> NDArray[np.float64]:
     """Return each story's summed loss in nats, the closing end-of-text included; shape (stories,).
+
+    Args:
+        losses_of: what computes: `torch_losses` or `native_losses` of a model.
+        config: the model's shape.
+        stories: what is measured.
+        end_of_text: stands before each story.
+        micro_batch: tokens that `losses_of` gets at once.
 
     Raises:
         UserError: a token that the model doesn't have.
     """
     largest = max(int(story.tokens.max()) for story in stories)
-    if largest >= model.config.vocab_size:
-        raise UserError(f"the corpus has token {largest}; the model knows {model.config.vocab_size:,} tokens")
+    if largest >= config.vocab_size:
+        raise UserError(f"the corpus has token {largest}; the model knows {config.vocab_size:,} tokens")
     nats = np.zeros(len(stories))
-    pieces = _pieces(stories, end_of_text, model.config.context)
+    pieces = _pieces(stories, end_of_text, config.context)
     total = sum(len(piece.targets) for piece in pieces)
     with progress("evaluating", total, "tokens") as advance:
         for batch in _micro_batches(pieces, micro_batch):
-            losses = _losses(model, batch)
+            losses = losses_of(batch)
             starts = np.cumsum([0, *(len(piece.targets) for piece in batch)])
             np.add.at(nats, [piece.story for piece in batch], np.add.reduceat(losses, starts[:-1]))
             advance(len(losses))
@@ -156,6 +181,10 @@ class _Piece:
     story: int
     inputs: NDArray[np.int32]
     targets: NDArray[np.int32]
+
+
+LossesOf = Callable[[Sequence[_Piece]], NDArray[np.float64]]
+"""Returns the losses of all pieces' targets, one piece after the other."""
 
 
 def _pieces(stories: Sequence[HeldOutStory], end_of_text: int, context: int) -> list[_Piece]:
@@ -182,21 +211,42 @@ def _micro_batches(pieces: Sequence[_Piece], tokens: int) -> Iterator[list[_Piec
     yield batch
 
 
-def _losses(model: Llama, batch: Sequence[_Piece]) -> NDArray[np.float64]:
-    """Return the losses of all pieces' targets, one after the other: one window in which documents don't meet."""
-    lengths = [len(piece.targets) for piece in batch]
-    device = model.lm_head.weight.device
+def torch_losses(model: Llama) -> LossesOf:
+    """Compute with PyTorch: one window in which documents don't meet."""
 
-    def row(parts: Iterable[NDArray[Any]]) -> torch.Tensor:
-        return torch.from_numpy(np.concatenate(list(parts)).astype(np.int64)).to(device)[None]
+    def losses(batch: Sequence[_Piece]) -> NDArray[np.float64]:
+        lengths = [len(piece.targets) for piece in batch]
+        device = model.lm_head.weight.device
 
-    losses_1N = model.token_losses(
-        row(piece.inputs for piece in batch),
-        row(piece.targets for piece in batch),
-        row(np.arange(length) for length in lengths),
-        torch.tensor(np.cumsum([0, *lengths]), dtype=torch.int32, device=device),
-    )
-    return losses_1N[0].double().cpu().numpy()
+        def row(parts: Iterable[NDArray[Any]]) -> torch.Tensor:
+            return torch.from_numpy(np.concatenate(list(parts)).astype(np.int64)).to(device)[None]
+
+        losses_1N = model.token_losses(
+            row(piece.inputs for piece in batch),
+            row(piece.targets for piece in batch),
+            row(np.arange(length) for length in lengths),
+            torch.tensor(np.cumsum([0, *lengths]), dtype=torch.int32, device=device),
+        )
+        return losses_1N[0].double().cpu().numpy()
+
+    return losses
+
+
+def native_losses(kernel: NativeBackend) -> LossesOf:
+    """Compute with the native kernel: one piece after the other."""
+
+    def losses(batch: Sequence[_Piece]) -> NDArray[np.float64]:
+        found = []
+        for piece in batch:
+            slot = kernel.open(len(piece.inputs))
+            for start in range(0, len(piece.inputs), NATIVE_ROWS):
+                inputs, targets = (tokens[start : start + NATIVE_ROWS] for tokens in (piece.inputs, piece.targets))
+                kernel.read([Feed(slot, start, inputs, wanted=len(inputs))])
+                found.append(-kernel.log_probabilities(targets).astype(np.float64))
+            kernel.close(slot)
+        return np.concatenate(found)
+
+    return losses
 
 
 def _stories_in_training(

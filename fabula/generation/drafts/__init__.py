@@ -15,6 +15,9 @@ class Draft(Protocol):
     """
 
     name: str
+    least: float
+    """Guesses less probable than this cost more than they bring; a draft that knows leaves them out. The engine sets
+    it before every `guess` to what it has measured."""
 
     def open(self, story: int, context: Sequence[int], sampling: Sampling, seed: int) -> None:
         """Begin a story: `context` is its prompt with all that the model reads before it."""

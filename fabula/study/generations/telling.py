@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from fabula.errors import UserError
 from fabula.files import read_json, to_json, write_text
-from fabula.generation.characters import CharacterStream
+from fabula.generation.characters import Characters
 from fabula.generation.sampling import Sampling
 from fabula.study.scoring.language_model import LanguageModel
 from fabula.study.text import sentence_spans
@@ -229,7 +229,7 @@ def _as_told(prompt: str, text: str, mode: Mode, tokenizer: Tokenizer, ended: bo
 
 def _decode(tokenizer: Tokenizer, prompt: Sequence[int], new: Sequence[int]) -> tuple[str, list[int]]:
     """Return the text of the new tokens, and its length in characters after each of them."""
-    characters = CharacterStream(tokenizer, prompt)
+    characters = Characters(tokenizer).begin(prompt)
     parts = [characters.push(token) for token in new]
     return "".join([*parts, characters.finish()]), list(itertools.accumulate(map(len, parts)))
 

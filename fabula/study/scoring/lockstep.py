@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fabula.generation.processors import IGNORED, choose, processed_logits
+from fabula.generation.backend import Tokens
+from fabula.generation.processors import choose, processed_logits
 from fabula.generation.sampling import Sampling
 
 CROWDED = 0.75
@@ -47,7 +48,7 @@ def tell(
     Args:
         start: makes a decoder for (rows, positions).
         prompts: tokens, at least one each.
-        sampling: how tokens are drawn; the draws of prompt i come from a generator seeded by (seed, i).
+        sampling: how tokens are drawn; the story of prompt i has a seed of its own, made of (seed, i).
         context: positions that the model was trained for.
         stops: tokens that end a story.
         banned: tokens that are never drawn.
@@ -72,11 +73,17 @@ class _Story:
         self.new: list[int] = []
         # The last token is only read, it needs no position.
         self.limit = min(sampling.max_new_tokens, context - len(prompt) + 1)
-        seed = np.random.SeedSequence((sampling.seed, number)).generate_state(1, np.uint64)[0]
-        self.generator = torch.Generator().manual_seed(int(seed) >> 1)
+        self.seed = int(np.random.SeedSequence((sampling.seed, number)).generate_state(1, np.uint64)[0])
         self.stopped = False
+        self._tokens = np.array([*prompt, *[0] * self.limit], np.int32)
+
+    @property
+    def counted(self) -> Tokens:
+        """What penalties count: all but the prompt's first token, its end-of-text."""
+        return self._tokens[1 : len(self.prompt) + len(self.new)]
 
     def take(self, token: int, stops: Sequence[int]) -> None:
+        self._tokens[len(self.prompt) + len(self.new)] = token
         self.new.append(token)
         self.stopped = token in stops or len(self.new) == self.limit
 
@@ -116,18 +123,10 @@ def _draw(
     chosen_BV = logits_BV if len(rows) == len(logits_BV) else logits_BV[rows]
     if banned:
         chosen_BV = chosen_BV.index_fill(1, torch.tensor(banned, device=chosen_BV.device), -torch.inf)
-    context_BT = _penalized(stories, rows, sampling).to(chosen_BV.device)
-    scores = processed_logits(chosen_BV, context_BT, sampling)
-    return choose(scores, sampling, [stories[row].generator for row in rows])
-
-
-def _penalized(stories: list[_Story], rows: list[int], sampling: Sampling) -> Tensor:
-    """Return the tokens that the repetition penalty counts, shape BT: all but a prompt's first, its end-of-text."""
-    if sampling.repetition_penalty == 1:
-        return torch.empty(len(rows), 0, dtype=torch.int64)
-    counted = [[*stories[row].prompt[1:], *stories[row].new] for row in rows]
-    longest = max(map(len, counted))
-    return torch.tensor([[*tokens, *[IGNORED] * (longest - len(tokens))] for tokens in counted], dtype=torch.int64)
+    drawing = [stories[row] for row in rows]
+    prompts = [len(story.prompt) - 1 for story in drawing]
+    scores = processed_logits(chosen_BV, [story.counted for story in drawing], prompts, sampling)
+    return choose(scores, sampling, [story.seed for story in drawing], [len(story.new) for story in drawing])
 
 
 def _token_at(story: _Story, position: int) -> int:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from fabula.corpus.tokenizer import id_count
 from fabula.errors import UserError
-from fabula.generation.sampling import Sampling, choose, processed_logits
+from fabula.generation.processors import choose, processed_logits
+from fabula.generation.sampling import Sampling
 from fabula.study.scoring.language_model import Tree
 from fabula.study.scoring.llama import LlamaModel, open_model
 from fabula.study.scoring.lockstep import CROWDED
@@ -25,7 +26,7 @@ TREES = st.lists(
 )
 SAMPLED = {"temperature": 1.0, "top_p": 0.9}
 GREEDY = {"temperature": 0.0, "top_p": 1.0}
-PENALIZED = {**SAMPLED, "repetition_penalty": 1.3}
+PENALIZED = {**SAMPLED, "repetition_penalty": 1.3, "frequency_penalty": 0.3, "no_repeat_ngram": 2}
 
 
 def sampling(how, max_new_tokens, seed):
@@ -97,16 +98,16 @@ def test_distributions_equal_the_models(sequences):
 
 
 def tell_alone(model: LlamaModel, prompt, number, *, max_new_tokens=20, seed=3, stops=(0,), **how) -> list[int]:
-    """One story without cache or batch, with the documented generator."""
+    """One story without cache or batch, with the documented seed."""
     settings_ = sampling(how, max_new_tokens, seed)
-    state = np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0]
-    generator = torch.Generator().manual_seed(int(state) >> 1)
+    own_seed = int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0])
     tokens = list(prompt)
     while len(tokens) - len(prompt) < max_new_tokens and len(tokens) <= model.context:
         with torch.inference_mode():
             logits = model.model(torch.tensor([tokens]))[:, -1]
-        scores = processed_logits(logits, torch.tensor([tokens[1:]], dtype=torch.int64), settings_)
-        tokens += choose(scores, settings_, [generator])
+        counted = np.array(tokens[1:], np.int32)
+        scores = processed_logits(logits, [counted], [len(prompt) - 1], settings_)
+        tokens += choose(scores, settings_, [own_seed], [len(tokens) - len(prompt)])
         if tokens[-1] in stops:
             break
     return tokens[len(prompt) :]

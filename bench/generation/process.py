@@ -1,0 +1,101 @@
+"""A contender's process, seen from the one that compares."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class ContenderError(RuntimeError):
+    """A contender can't go on; the message is the reason in one line."""
+
+
+class Process:
+    """Starts a worker, which stays alive until `close`."""
+
+    def __init__(self, spec: dict[str, Any], python: str, log: Path) -> None:
+        self.log = log
+        self.begun = time.perf_counter()
+        with log.open("ab") as errors:
+            self.process = subprocess.Popen(
+                [python, "-m", "bench.generation.worker", json.dumps(spec)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                cwd=ROOT,
+                env=environment(spec["threads"]),
+                text=True,
+                start_new_session=True,  # control-C stops the comparison, which then ends its processes
+            )
+        self.loaded = self._answer()
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Have it do something and return its answer.
+
+        Raises:
+            ContenderError: it couldn't.
+        """
+        assert self.process.stdin is not None
+        try:
+            print(json.dumps(request), file=self.process.stdin, flush=True)
+        except BrokenPipeError:
+            raise ContenderError(f"its process ended (see {self.log})") from None
+        return self._answer()
+
+    def close(self) -> None:
+        """End it."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise ContenderError(f"its process ended with status {self.process.wait()} (see {self.log})")
+        answer: dict[str, Any] = json.loads(line)
+        if "failed" in answer:
+            raise ContenderError(answer["failed"])
+        return answer
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Return the environment of every process: so many threads, no network."""
+    counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
+    quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
+    return {**os.environ, **counts, **quiet}
+
+
+def convert(python: str, arguments: list[str], log: Path) -> None:
+    """Run `bench.generation.convert` in the peers' environment.
+
+    Raises:
+        ContenderError: it couldn't.
+    """
+    command = [python, "-m", "bench.generation.convert", *arguments]
+    with log.open("wb") as errors:
+        done = subprocess.run(command, cwd=ROOT, env=environment(1), stdout=errors, stderr=errors, check=False)
+    if done.returncode:
+        lines = log.read_text(errors="replace").strip().splitlines()
+        raise ContenderError(f"conversion failed: {lines[-1] if lines else done.returncode} (see {log})")
+
+
+def busy() -> subprocess.Popen[bytes]:
+    """Start a process that keeps one core busy: the last of those that this process may use."""
+    loop = (
+        "import os\n"
+        "if hasattr(os, 'sched_setaffinity'): os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})\n"
+        "while True: pass"
+    )
+    return subprocess.Popen([sys.executable, "-c", loop])

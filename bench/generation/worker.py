@@ -1,0 +1,68 @@
+"""A contender's process: loads its model, then obeys one JSON line after the other until its input ends.
+
+`python -m bench.generation.worker SPEC`, with the interpreter that has the contender's libraries.
+"""
+
+import importlib
+import json
+import os
+import re
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+
+def main() -> None:
+    """Answer every request with one line."""
+    spec = json.loads(sys.argv[1])
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print must not mix with the answers
+    try:
+        engine = _load(spec, answers)
+        for line in sys.stdin:
+            _answer(answers, **_obey(engine, json.loads(line)))
+    except Exception as error:  # whatever a library raises, the comparison goes on without it
+        _answer(answers, failed=f"{type(error).__name__}: {error}".splitlines()[0])
+        raise
+
+
+def _load(spec: dict[str, Any], answers: TextIO) -> Any:
+    begun = time.perf_counter()
+    module = importlib.import_module(f"bench.generation.engines.{spec['engine']}")
+    imported = time.perf_counter()
+    engine = module.load(spec)
+    seconds = {"import": imported - begun, "load": time.perf_counter() - imported}
+    _answer(answers, seconds=seconds, weight_bytes=engine.weight_bytes, computes=engine.computes)
+    return engine
+
+
+def _obey(engine: Any, request: dict[str, Any]) -> dict[str, Any]:
+    if request["do"] == "memory":
+        return memory()
+    if request["do"] == "read":
+        return {"bytes_per_second": engine.read(request["bytes"])}
+    told = engine.tell(request["prompts"], request["new"])
+    return {name: getattr(told, name) for name in ("first", "first_tokens", "total", "tokens")}
+
+
+def memory() -> dict[str, int]:
+    """Return the most bytes that were resident, and the process's share of what is now (Linux; else 0)."""
+    status, shares = Path("/proc/self/status"), Path("/proc/self/smaps_rollup")
+    if not status.exists():
+        kilobyte = 1 if sys.platform == "darwin" else 1024
+        return {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte, "share": 0}
+    peak = re.search(r"VmHWM:\s+(\d+)", status.read_text())
+    share = re.search(r"Pss:\s+(\d+)", shares.read_text())
+    assert peak is not None
+    assert share is not None
+    return {"peak": int(peak[1]) * 1024, "share": int(share[1]) * 1024}
+
+
+def _answer(answers: TextIO, **values: Any) -> None:
+    print(json.dumps(values), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""Stories as `fabula generate` shows them: as they come, with probabilities, as JSON, and a line on how it went."""
+
+import json
+import math
+import os
+import sys
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from fabula.generation.characters import Characters
+from fabula.generation.story import Request, StopReason, Story
+from fabula.generation.storyteller import Storyteller, Telling
+from fabula.generation.writing.steps import Step, steps
+from fabula.terminal import console, progress, say
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+STOPPED: Mapping[StopReason, str] = {
+    "end-of-text": "the story is at its end",
+    "max-new-tokens": "cut off by --max-new-tokens",
+    "context": "cut off where the model's context is full",
+    "stop-text": "ended before a --stop text",
+    "cancelled": "interrupted",
+}
+SHADES = ((0.5, "green"), (0.2, "cyan"), (0.05, "yellow"), (0.01, "magenta"), (0.0, "bold red"))
+"""From which probability on a token has which colour."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A story to be shown."""
+
+    prompt: str
+    text: str
+    stop_reason: StopReason
+    seed: int
+    seconds: float
+    steps: Sequence[Step]
+    draft: Mapping[str, int] = field(default_factory=dict)
+    """Tokens guessed and accepted, where there was a draft."""
+    ranking: Sequence[Mapping[str, Any]] = ()
+    """All that it was chosen from, the best first."""
+
+    @classmethod
+    def from_story(cls, storyteller: Storyteller, prompt: str, story: Story) -> "Told":
+        """Take a story that has stopped."""
+        assert story.stop_reason is not None
+        request, seconds = story.request, story.stopped - story.started
+        tokens = steps(storyteller, request.tokens[request.lead :], story.drawn, story.text)
+        draft = {"guessed": story.guessed, "accepted": story.accepted} if storyteller.draft else {}
+        return cls(prompt, story.text, story.stop_reason, request.seed, seconds, tokens, draft)
+
+    @classmethod
+    def chosen(cls, storyteller: Storyteller, telling: Telling, ranking: Sequence[Mapping[str, Any]]) -> "Told":
+        """Take the best of several stories."""
+        prompt = storyteller.encode(telling.prompt)[len(storyteller.lead) :]
+        tokens = steps(storyteller, prompt, telling.drawn, telling.text)
+        reason, seed, seconds = telling.stop_reason, telling.seed, telling.seconds
+        return cls(telling.prompt, telling.text, reason, seed, seconds, tokens, ranking=ranking)
+
+    def to_json(self, every_token: bool) -> dict[str, Any]:
+        """Return the story as values that JSON knows."""
+        values: dict[str, Any] = {
+            "prompt": self.prompt,
+            "text": self.text,
+            "tokens": len(self.steps),
+            "stop_reason": self.stop_reason,
+            "seed": self.seed,
+            "seconds": self.seconds,
+            "tokens_per_second": len(self.steps) / max(self.seconds, 1e-9),
+        }
+        if self.draft:
+            values["draft"] = self.draft
+        if self.ranking:
+            values["ranking"] = self.ranking
+        if every_token:
+            values["steps"] = [asdict(step) for step in self.steps]
+        return values
+
+    def report(self) -> None:
+        """Say on standard error how it was told."""
+        for place, one in enumerate(self.ranking):
+            say(f"[{place + 1}. {_ranked(one)}]")
+        speed = f"{len(self.steps)} tokens, {len(self.steps) / max(self.seconds, 1e-9):,.0f}/s, seed {self.seed}"
+        draft = ""
+        if self.draft:
+            draft = f"; {self.draft['accepted']} of the draft's {self.draft['guessed']} guesses were right"
+        say(f"[{speed}: {STOPPED[self.stop_reason]}{draft}]")
+
+
+def _ranked(one: Mapping[str, Any]) -> str:
+    parts = [f"seed {one['seed']}", f"{one['score']:.3f} nats a token"]
+    if one.get("surprise"):
+        parts.append("surprise of " + ", ".join(f"{word} {nats:.1f}" for word, nats in one["surprise"].items()))
+    parts += [f"without {word}" for word in one.get("missing", ())]
+    parts += [fault.replace("-", " ") for fault in one["faults"]]
+    return ", ".join(parts)
+
+
+def told_together(storyteller: Storyteller, prompts: Sequence[str], requests: Sequence[Request]) -> Iterator[Told]:
+    """Tell stories all together; yield them in their order, each as soon as it and those before it have stopped.
+
+    When the user interrupts, what has come so far is yielded before the interruption goes on.
+    """
+    interrupted = False
+    shown = 0
+    with storyteller.engine() as engine, progress("telling stories", len(requests), "stories") as advance:
+        stories = [engine.submit(request) for request in requests]
+        try:
+            while engine.busy:
+                advance(sum(story.stop_reason is not None for story in engine.step()))
+                while shown < len(stories) and stories[shown].stop_reason:
+                    yield Told.from_story(storyteller, prompts[shown], stories[shown])
+                    shown += 1
+        except KeyboardInterrupt:
+            interrupted = True
+    for prompt, story in zip(prompts[shown:], stories[shown:], strict=True):
+        if story.drawn:
+            yield Told.from_story(storyteller, prompt, story)
+    if interrupted:
+        raise KeyboardInterrupt
+
+
+class Page:
+    """Standard output, where stories are read: plain, or with the probability of each token.
+
+    On a terminal the probabilities are colours; elsewhere, or with NO_COLOR, every token has its own line.
+    """
+
+    def __init__(self, probabilities: bool) -> None:
+        """Say whether each token's probability is to be seen."""
+        self._coloured = probabilities and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        self._listed = probabilities and not self._coloured
+        self._probabilities = probabilities
+
+    def stream(self, storyteller: Storyteller, prompt: str, request: Request, *, first: bool = True) -> None:
+        """Tell a story and show it as it comes.
+
+        When the user interrupts, the story ends here and the interruption goes on.
+        """
+        interrupted = False
+        with storyteller.engine() as engine:
+            story = engine.submit(request)
+            settled = _Settled(storyteller, story)
+            self._begin(prompt, first)
+            try:
+                while story.stop_reason is None:
+                    engine.step()
+                    self._show(settled.new())
+            except KeyboardInterrupt:
+                interrupted = True
+        self._show(settled.new())
+        self._end()
+        Told.from_story(storyteller, prompt, story).report()
+        if interrupted:
+            raise KeyboardInterrupt
+
+    def show(self, told: Told, *, first: bool = True) -> None:
+        """Show a story that has been told."""
+        self._begin(told.prompt, first)
+        self._show((step.text, step.log_probability) for step in told.steps)
+        self._end()
+        told.report()
+
+    def _begin(self, prompt: str, first: bool) -> None:
+        if not first:
+            print()
+        elif self._coloured:
+            console().print(_legend(), soft_wrap=True)
+        print(prompt, end="\n" if self._listed else "", flush=True)
+
+    def _show(self, tokens: Iterator[tuple[str, float]]) -> None:
+        for text, log_probability in tokens:
+            if self._listed:
+                spelled = json.dumps(text, ensure_ascii=False) if text else "(nothing to read)"
+                print(f"{math.exp(log_probability):8.2%}  {spelled}", flush=True)
+            elif self._coloured:
+                self._colours.print(_shaded(text, math.exp(log_probability)), end="", soft_wrap=True)
+            else:
+                print(text, end="", flush=True)
+
+    def _end(self) -> None:
+        if not self._listed:
+            print(flush=True)
+
+    @cached_property
+    def _colours(self) -> "Console":
+        from rich.console import Console
+
+        return Console(highlight=False)
+
+
+def _legend() -> "Text":
+    from rich.text import Text
+
+    shades = [(f"{least:.0%} or more", colour) for least, colour in SHADES[:-1]]
+    shades.append((f"below {SHADES[-2][0]:.0%}", SHADES[-1][1]))
+    return Text.assemble("probability of each token:  ", *(part for shade in shades for part in (shade, "  ")))
+
+
+def _shaded(text: str, probability: float) -> "Text":
+    from rich.text import Text
+
+    return Text(text, next((colour for least, colour in SHADES if probability >= least), SHADES[-1][1]))
+
+
+class _Settled:
+    """The tokens of a growing story, each with its text as soon as no stop text can take that back."""
+
+    def __init__(self, storyteller: Storyteller, story: Story) -> None:
+        request = story.request
+        self._story = story
+        self._end_of_text = storyteller.end_of_text
+        self._characters = Characters(storyteller.tokenizer).begin(request.tokens[request.lead :])
+        self._waiting: deque[tuple[str, float]] = deque()
+        self._seen = self._given = 0
+
+    def new(self) -> Iterator[tuple[str, float]]:
+        """Yield text and ln p of the tokens that have settled since the last call."""
+        story = self._story
+        for one in story.drawn[self._seen :]:
+            text = "" if one.token in self._end_of_text else self._characters.push(one.token)
+            self._waiting.append((text, one.log_probability))
+        self._seen = len(story.drawn)
+        while self._waiting and (story.stop_reason or self._given + len(self._waiting[0][0]) <= len(story.text)):
+            text, log_probability = self._waiting.popleft()
+            start, self._given = self._given, min(self._given + len(text), len(story.text))
+            yield story.text[start : self._given], log_probability

@@ -1,0 +1,119 @@
+"""From what a user names to what computes: the backend and the draft, PyTorch imported only where it is needed."""
+
+import ctypes
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Literal, get_args
+
+from tokenizers import Tokenizer
+
+from fabula.errors import UserError, did_you_mean
+from fabula.generation.backend import Backend, Precision
+from fabula.generation.drafts import Draft
+from fabula.model.folder import end_of_text_ids, load_tokenizer
+from fabula.model.resolve import choose_device, model_folder
+from fabula.terminal import say
+
+BackendName = Literal["auto", "native", "torch"]
+
+
+def load_backend(
+    folder: Path,
+    *,
+    backend: BackendName = "auto",
+    device: str = "auto",
+    precision: Precision = "auto",
+    threads: int = 0,
+) -> Backend:
+    """Load a folder's weights into the backend that fits; the arguments are those of `Storyteller.load`.
+
+    Raises:
+        UserError: the folder can't be used, or the backend asked for isn't there.
+    """
+    from fabula.generation.native.library import library, why_not
+
+    if backend not in get_args(BackendName):
+        raise UserError(f"backend = {backend!r}: {did_you_mean(str(backend), get_args(BackendName))}")
+    kernel = backend != "torch" and library() is not None
+    if backend == "native" and not kernel:
+        raise UserError(f"the native backend can't be used: {why_not()}")
+    if backend == "native" and device not in ("auto", "cpu"):
+        raise UserError(f"the native backend computes on the CPU; device = {device!r} needs backend = 'torch'")
+    only_kernel = backend == "native" or precision in ("int8", "int4")
+    if kernel and device == "auto" and (only_kernel or not may_have_cuda()):
+        device = "cpu"
+    device = choose_device(device)
+    if kernel and device == "cpu":
+        from fabula.generation.native import NativeBackend
+
+        return NativeBackend.load(folder, precision, threads)
+    if backend == "auto" and device == "cpu":
+        _say_fallback(why_not())
+    from fabula.generation.torch_backend import TorchBackend
+
+    return TorchBackend.load(folder, device, precision)
+
+
+@cache
+def _say_fallback(reason: str) -> None:
+    say(f"the native kernel can't be used ({reason}); PyTorch computes, more slowly")
+
+
+@cache
+def may_have_cuda() -> bool:
+    """Say whether this machine may have a GPU that PyTorch calls `cuda`, without importing PyTorch."""
+    if Path("/dev/kfd").exists():  # AMD's driver
+        return True
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int(0)
+    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
+
+
+def load_draft(
+    name: str | Path,
+    tokenizer: Tokenizer,
+    end_of_text: tuple[int, ...],
+    *,
+    backend: BackendName = "auto",
+    device: str = "auto",
+    precision: Precision = "auto",
+    threads: int = 0,
+) -> Draft:
+    """Return a draft for a model with this tokenizer and these ends of text.
+
+    Args:
+        name: `ngram`, which guesses from the story alone; a file of corpus statistics; or a smaller model, by what
+            `fabula.generation.load` takes.
+        tokenizer: the model's.
+        end_of_text: the model's.
+        backend: of a smaller model, like the settings after it; as for `Storyteller.load`.
+        device: see there.
+        precision: see there.
+        threads: see there.
+
+    Raises:
+        UserError: no such draft, or one that doesn't fit the model.
+    """
+    if name == "ngram":
+        from fabula.generation.drafts.ngram import NgramDraft
+
+        return NgramDraft()
+    if Path(name).is_file():
+        from fabula.generation.drafts.corpus import CorpusStatistics
+        from fabula.generation.drafts.ngram import NgramDraft
+
+        statistics = CorpusStatistics.load(Path(name))
+        statistics.check(tokenizer)
+        return NgramDraft(statistics)
+    from fabula.generation.drafts.model import ModelDraft
+
+    folder = model_folder(str(name))
+    own = load_tokenizer(folder)
+    computing = load_backend(folder, backend=backend, device=device, precision=precision, threads=threads)
+    draft = ModelDraft(computing, own, end_of_text_ids(folder, own, computing.vocab_size))
+    draft.check(tokenizer, end_of_text)
+    return draft

@@ -1,0 +1,1 @@
+from tests.tiny import one_thread as one_thread
