@@ -7,18 +7,13 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fabula.generation.characters import Characters
 from fabula.generation.story import Request, StopReason, Story
 from fabula.generation.storyteller import Storyteller, Telling
 from fabula.generation.writing.steps import Step, steps
-from fabula.terminal import console, progress, say
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
+from fabula.terminal import progress, say
 
 STOPPED: Mapping[StopReason, str] = {
     "end-of-text": "the story is at its end",
@@ -27,8 +22,9 @@ STOPPED: Mapping[StopReason, str] = {
     "stop-text": "ended before a --stop text",
     "cancelled": "interrupted",
 }
-SHADES = ((0.5, "green"), (0.2, "cyan"), (0.05, "yellow"), (0.01, "magenta"), (0.0, "bold red"))
-"""From which probability on a token has which colour."""
+SHADES = ((0.5, "32"), (0.2, "36"), (0.05, "33"), (0.01, "35"), (0.0, "1;31"))
+"""From which probability on a token has which colour (green, cyan, yellow, magenta, bold red), as terminals number
+them."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +167,7 @@ class Page:
         if not first:
             print()
         elif self._coloured:
-            console().print(_legend(), soft_wrap=True)
+            print(_legend(sys.stderr.isatty()), file=sys.stderr, flush=True)
         print(prompt, end="\n" if self._listed else "", flush=True)
 
     def _show(self, tokens: Iterator[tuple[str, float]]) -> None:
@@ -180,7 +176,7 @@ class Page:
                 spelled = json.dumps(text, ensure_ascii=False) if text else "(nothing to read)"
                 print(f"{math.exp(log_probability):8.2%}  {spelled}", flush=True)
             elif self._coloured:
-                self._colours.print(_shaded(text, math.exp(log_probability)), end="", soft_wrap=True)
+                print(_shaded(text, math.exp(log_probability)), end="", flush=True)
             else:
                 print(text, end="", flush=True)
 
@@ -188,25 +184,17 @@ class Page:
         if not self._listed:
             print(flush=True)
 
-    @cached_property
-    def _colours(self) -> "Console":
-        from rich.console import Console
 
-        return Console(highlight=False)
-
-
-def _legend() -> "Text":
-    from rich.text import Text
-
-    shades = [(f"{least:.0%} or more", colour) for least, colour in SHADES[:-1]]
-    shades.append((f"below {SHADES[-2][0]:.0%}", SHADES[-1][1]))
-    return Text.assemble("probability of each token:  ", *(part for shade in shades for part in (shade, "  ")))
+def _legend(coloured: bool) -> str:
+    names = [f"{least:.0%} or more" for least, _ in SHADES[:-1]] + [f"below {SHADES[-2][0]:.0%}"]
+    shades = [_shaded(name, least) if coloured else name for name, (least, _) in zip(names, SHADES, strict=True)]
+    return "probability of each token:  " + "  ".join(shades)
 
 
-def _shaded(text: str, probability: float) -> "Text":
-    from rich.text import Text
-
-    return Text(text, next((colour for least, colour in SHADES if probability >= least), SHADES[-1][1]))
+def _shaded(text: str, probability: float) -> str:
+    """Colour a text; done here because a library of rich text would change tabs and other letters."""
+    number = next((number for least, number in SHADES if probability >= least), SHADES[-1][1])
+    return f"\x1b[{number}m{text}\x1b[0m" if text else ""
 
 
 class _Settled:

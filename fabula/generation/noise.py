@@ -24,8 +24,8 @@ GOLDEN_32, GOLDEN_64 = 0x9E3779B1, 0x9E3779B97F4A7C15
 
 
 def key(seed: int, index: int) -> tuple[int, int]:
-    """Return the two 32-bit keys of one draw: SplitMix64 of seed and index."""
-    x = (seed * GOLDEN_64 + index) & MASK_64
+    """Return the two 32-bit keys of one draw: SplitMix64 of seed and index (plus 1: it maps 0 to 0)."""
+    x = ((seed + 1) * GOLDEN_64 + index) & MASK_64
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         x = ((x ^ (x >> shift)) * factor) & MASK_64
     x ^= x >> 31

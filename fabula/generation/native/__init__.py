@@ -321,7 +321,8 @@ def fill(structure: DrawStructure, draw: Draw) -> list[NDArray[Any]]:
 def _answer(structure: DrawStructure, arrays: Sequence[NDArray[Any]]) -> Drawn:
     alternatives: tuple[tuple[int, float], ...] = ()
     if structure.alternatives:
-        alternatives = tuple(zip(arrays[-2].tolist(), arrays[-1].tolist(), strict=True))
+        pairs = zip(arrays[-2].tolist(), arrays[-1].tolist(), strict=True)
+        alternatives = tuple(pair for pair in pairs if pair[0] >= 0)  # -1: fewer are possible than were asked for
     log_probability = structure.log_probability if structure.probability else float("nan")
     return Drawn(structure.token, log_probability, alternatives)
 

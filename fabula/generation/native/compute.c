@@ -69,7 +69,7 @@ INLINE void tile_float32(const struct product *p, int block, int token, const in
                 UNROLL for (int t = 0; t < T; t++) y[t][r * VECTORS + v] += column * x[(int64_t)t * K + k];
             }
         }
-        if (token == 0 && k % 4 == 0) fetch(weights, offset, AHEAD, 4, block_bytes, R);
+        if (T == 1 && k % 4 == 0) fetch(weights, offset, AHEAD, 4, block_bytes, R);
     }
     finish(p, block, token, T, R, y);
 }
@@ -107,7 +107,7 @@ INLINE void tile_bfloat16(const struct product *p, int block, int token, const i
 #endif
             }
         }
-        if (token == 0 && k % 8 == 0) fetch(weights, offset, AHEAD, 4, block_bytes, R);
+        if (T == 1 && k % 8 == 0) fetch(weights, offset, AHEAD, 4, block_bytes, R);
     }
     finish(p, block, token, T, R, y);
 }
@@ -219,7 +219,7 @@ INLINE void tile_int4(const struct product *p, int block, int token, const int T
 #define PRODUCTS(name, tile, blocks, tokens)                                                     \
     static void name(const struct product *p, int32_t first, int32_t last) {                     \
         int32_t block = first;                                                                   \
-        if (p->with->count > 4) /* else the weights' way from memory takes longest */            \
+        if (p->with->count > 1)                                                                  \
             for (; block + blocks <= last; block += blocks) TOKENS(tile, tokens, blocks)         \
         for (; block + 2 <= last; block += 2) TOKENS(tile, tokens, 2)                            \
         for (; block < last; block++) TOKENS(tile, tokens, 1)                                    \

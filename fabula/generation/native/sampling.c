@@ -58,7 +58,7 @@ struct key {
 };
 
 static struct key key_of(uint64_t seed, uint64_t index) {
-    uint64_t x = seed * 0x9E3779B97F4A7C15u + index;
+    uint64_t x = (seed + 1) * 0x9E3779B97F4A7C15u + index;
     x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
     x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
     x ^= x >> 31;

@@ -41,7 +41,7 @@ from fabula.generation.writing.steps import token_texts
 
 ATTEMPTS = 8
 """Stories told for one that is kept."""
-LEAST, RISE = 6.0, 6.0
+LEAST, RISE = 6.0, 4.0
 """A word's pull, nats: when its turn comes, and how much more after `PACE` tokens of waiting."""
 PACE = 40
 """Tokens of story for one word."""

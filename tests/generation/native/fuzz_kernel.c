@@ -2,232 +2,12 @@
  *
  * Each case builds one model twice, with other threads and where bits must agree another instruction set. What the
  * first reads story by story, the second reads cut at random, side by side, with rejected drafts and with nonsense in
- * between; every row of logits must be the same to the last bit. In float32 it must also be that of the plain loops
- * below. Arrays have just the size that they must have, so that a step beyond one is found.
+ * between; every row of logits must be the same to the last bit. In float32 it must also be that of plain loops
+ * (plain_llama.h). Arrays have just the size that they must have, so that a step beyond one is found.
  */
-#include "kernel.h"
+#include "plain_llama.h"
 
-#include <float.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-enum { MOST_STORIES = 4, MOST_LAYERS = 3, PARTS = 7 };
-enum part { QUERY, KEY, VALUE, OUT, GATE, UP, DOWN };
-
-static uint32_t state;
-static int this_case;
-
-static int32_t below(int32_t bound) {
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    return (int32_t)(state % (uint32_t)bound);
-}
-
-static int32_t between(int32_t low, int32_t high) { return low + below(high - low + 1); }
-static int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }
-static double normal(void) { return (below(4096) + below(4096) + below(4096) - 6142) / 2048.0; }
-
-static void require(int condition, const char *what) {
-    if (condition) return;
-    fprintf(stderr, "case %d: %s\n", this_case, what);
-    exit(1);
-}
-
-static void *allocated(int64_t bytes) {
-    void *memory = calloc(1, bytes > 0 ? (size_t)bytes : 1);
-    require(memory != NULL, "no memory");
-    return memory;
-}
-
-/* ---- Weights --------------------------------------------------------------------------------------------------- */
-
-struct weight {
-    int32_t rows, columns;
-    char *memory, *stored; /* `stored` may lie at an odd address, as in a weight file */
-    float *numbers;
-};
-
-struct weights {
-    struct fabula_shape shape;
-    int32_t dtype;
-    struct weight embedding, head, parts[MOST_LAYERS][PARTS];
-    float *gains, *cosines, *sines;
-};
-
-static float number_of(uint32_t bits) {
-    float x;
-    memcpy(&x, &bits, 4);
-    return x;
-}
-
-static uint32_t bits_of(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, 4);
-    return bits;
-}
-
-/* Store a number with the precision of a dtype; returns what is stored. */
-static float stored_as(int32_t dtype, char *to, float x) {
-    uint16_t half = (uint16_t)(bits_of(x) >> 16);
-    if (dtype == FABULA_FLOAT32) memcpy(to, &x, 4);
-    if (dtype == FABULA_BFLOAT16) x = number_of((uint32_t)half << 16);
-    if (dtype == FABULA_FLOAT16) { /* sizes from 2^-14 to 2^15, cut to 10 bits; smaller ones count in 2^-24 */
-        const int small = fabsf(x) < 0x1p-14f;
-        const uint32_t cut = small ? (uint32_t)(fabsf(x) * 0x1p24f) : (bits_of(fabsf(x)) >> 13) - (112 << 10);
-        const float size = small ? (float)cut * 0x1p-24f : number_of((cut + (112 << 10)) << 13);
-        half = (uint16_t)(cut | (x < 0 ? 0x8000 : 0));
-        x = x < 0 ? -size : size;
-    }
-    if (dtype != FABULA_FLOAT32) memcpy(to, &half, 2);
-    return x;
-}
-
-static struct weight new_weight(int32_t rows, int32_t columns, int32_t dtype, double spread) {
-    const int32_t size = dtype == FABULA_FLOAT32 ? 4 : 2, odd = below(2);
-    const int64_t count = (int64_t)rows * columns;
-    struct weight w = {.rows = rows, .columns = columns};
-    w.memory = allocated(count * size + odd);
-    w.stored = w.memory + odd;
-    w.numbers = allocated(4 * count);
-    for (int64_t i = 0; i < count; i++)
-        w.numbers[i] = stored_as(dtype, w.stored + i * size, below(50) ? (float)(normal() * spread) : 0);
-    return w;
-}
-
-static void free_weight(struct weight *w) {
-    free(w->memory);
-    free(w->numbers);
-}
-
-static struct fabula_shape random_shape(void) {
-    const int32_t kv_heads = between(1, 3);
-    return (struct fabula_shape){
-        .vocab_size = below(8) ? between(2, 350) : 1, .hidden = below(3) ? between(1, 140) : 64 * between(1, 3),
-        .layers = between(1, MOST_LAYERS), .heads = kv_heads * between(1, 4), .kv_heads = kv_heads,
-        .head_width = 2 * (below(3) ? between(1, 20) : between(1, 40)), .intermediate = between(1, 170),
-        .context = below(6) ? between(1, 80) : 1, .norm_epsilon = below(2) ? 1e-6f : 1e-5f};
-}
-
-static struct weights new_weights(void) {
-    struct weights w = {.shape = random_shape(), .dtype = below(3)};
-    const struct fabula_shape *s = &w.shape;
-    const int32_t C = s->hidden, heads = s->heads * s->head_width, keys = s->kv_heads * s->head_width;
-    const int32_t sizes[PARTS][2] = {{heads, C}, {keys, C}, {keys, C}, {C, heads},
-                                     {s->intermediate, C}, {s->intermediate, C}, {C, s->intermediate}};
-    w.embedding = new_weight(s->vocab_size, C, w.dtype, 1);
-    w.head = new_weight(s->vocab_size, C, w.dtype, 1);
-    for (int32_t layer = 0; layer < s->layers; layer++)
-        for (int32_t i = 0; i < PARTS; i++)
-            w.parts[layer][i] = new_weight(sizes[i][0], sizes[i][1], w.dtype, 1 / sqrt(sizes[i][1]));
-    const int32_t gains = (2 * s->layers + 1) * C, half = s->head_width / 2;
-    w.gains = allocated(4 * (int64_t)gains);
-    for (int32_t i = 0; i < gains; i++) w.gains[i] = (float)(1 + 0.3 * normal());
-    w.cosines = allocated(4 * (int64_t)s->context * half);
-    w.sines = allocated(4 * (int64_t)s->context * half);
-    for (int32_t i = 0; i < s->context * half; i++) {
-        const double angle = (i / half) * pow(10000, -2.0 * (i % half) / s->head_width);
-        w.cosines[i] = (float)cos(angle);
-        w.sines[i] = (float)sin(angle);
-    }
-    return w;
-}
-
-static void free_weights(struct weights *w) {
-    free_weight(&w->embedding);
-    free_weight(&w->head);
-    for (int32_t layer = 0; layer < w->shape.layers; layer++)
-        for (int32_t i = 0; i < PARTS; i++) free_weight(&w->parts[layer][i]);
-    free(w->gains);
-    free(w->cosines);
-    free(w->sines);
-}
-
-/* ---- The same in plain loops ----------------------------------------------------------------------------------- */
-
-static void normalize(const struct weights *w, double *to, const double *x, const float *gains) {
-    double squares = 0;
-    for (int32_t c = 0; c < w->shape.hidden; c++) squares += x[c] * x[c];
-    const double size = sqrt(squares / w->shape.hidden + (double)w->shape.norm_epsilon);
-    for (int32_t c = 0; c < w->shape.hidden; c++) to[c] = x[c] / size * (double)gains[c];
-}
-
-static void multiply(double *to, const struct weight *w, const double *x) {
-    for (int32_t row = 0; row < w->rows; row++) {
-        to[row] = 0;
-        for (int32_t c = 0; c < w->columns; c++) to[row] += (double)w->numbers[(int64_t)row * w->columns + c] * x[c];
-    }
-}
-
-static void turn(const struct weights *w, double *heads, int32_t count, int32_t position) {
-    const int32_t half = w->shape.head_width / 2;
-    for (int32_t i = 0; i < count * half; i++) {
-        double *first = heads + i / half * 2 * half + i % half, *second = first + half, before = *first;
-        const double cosine = (double)w->cosines[position * half + i % half];
-        const double sine = (double)w->sines[position * half + i % half];
-        *first = before * cosine - *second * sine;
-        *second = *second * cosine + before * sine;
-    }
-}
-
-static void attend(const struct fabula_shape *s, double *to, const double *queries, const double *keys,
-                   const double *values, int32_t seen) {
-    const int32_t D = s->head_width, stride = s->kv_heads * D;
-    double *scores = allocated(8 * (int64_t)seen);
-    for (int32_t head = 0; head < s->heads; head++) {
-        const int32_t at = head / (s->heads / s->kv_heads) * D;
-        double most = -INFINITY, total = 0;
-        for (int32_t i = 0; i < seen; i++) {
-            for (int32_t d = scores[i] = 0; d < D; d++) scores[i] += queries[head * D + d] * keys[i * stride + at + d];
-            scores[i] /= sqrt(D);
-            most = fmax(most, scores[i]);
-        }
-        for (int32_t i = 0; i < seen; i++) total += scores[i] = exp(scores[i] - most);
-        for (int32_t d = 0; d < D; d++) {
-            to[head * D + d] = 0;
-            for (int32_t i = 0; i < seen; i++) to[head * D + d] += scores[i] / total * values[i * stride + at + d];
-        }
-    }
-    free(scores);
-}
-
-/* Write the logits after each token: (count, V). */
-static void read_plainly(const struct weights *w, const int32_t *tokens, int32_t count, double *logits) {
-    const struct fabula_shape *s = &w->shape;
-    const int32_t C = s->hidden, keys = s->kv_heads * s->head_width, I = s->intermediate;
-    double *cache = allocated(16 * (int64_t)s->layers * count * keys);
-    double *x = allocated(8 * C), *normal_x = allocated(8 * C), *added = allocated(8 * C);
-    double *queries = allocated(8 * s->heads * s->head_width), *mixed = allocated(8 * s->heads * s->head_width);
-    double *gate = allocated(8 * I), *up = allocated(8 * I);
-    for (int32_t t = 0; t < count; t++) {
-        for (int32_t c = 0; c < C; c++) x[c] = (double)w->embedding.numbers[(int64_t)tokens[t] * C + c];
-        for (int32_t layer = 0; layer < s->layers; layer++) {
-            const struct weight *parts = w->parts[layer];
-            double *of_keys = cache + (int64_t)2 * layer * count * keys, *of_values = of_keys + (int64_t)count * keys;
-            normalize(w, normal_x, x, w->gains + 2 * layer * C);
-            multiply(queries, &parts[QUERY], normal_x);
-            multiply(of_keys + t * keys, &parts[KEY], normal_x);
-            multiply(of_values + t * keys, &parts[VALUE], normal_x);
-            turn(w, queries, s->heads, t);
-            turn(w, of_keys + t * keys, s->kv_heads, t);
-            attend(s, mixed, queries, of_keys, of_values, t + 1);
-            multiply(added, &parts[OUT], mixed);
-            for (int32_t c = 0; c < C; c++) x[c] += added[c];
-            normalize(w, normal_x, x, w->gains + (2 * layer + 1) * C);
-            multiply(gate, &parts[GATE], normal_x);
-            multiply(up, &parts[UP], normal_x);
-            for (int32_t i = 0; i < I; i++) gate[i] *= up[i] / (1 + exp(-gate[i]));
-            multiply(added, &parts[DOWN], gate);
-            for (int32_t c = 0; c < C; c++) x[c] += added[c];
-        }
-        normalize(w, normal_x, x, w->gains + 2 * s->layers * C);
-        multiply(logits + (int64_t)t * s->vocab_size, &w->head, normal_x);
-    }
-    double *all[] = {cache, x, normal_x, added, queries, mixed, gate, up};
-    for (int i = 0; i < 8; i++) free(all[i]);
-}
+enum { MOST_STORIES = 4, READS = 12, MOST_ALTERNATIVES = 5 };
 
 /* ---- Models ---------------------------------------------------------------------------------------------------- */
 
@@ -308,6 +88,81 @@ static void refuse_infinite_weights(struct fabula_model *model, const struct wei
     free(row);
 }
 
+/* ---- Drawing --------------------------------------------------------------------------------------------------- */
+
+static float one_of(const float *values, int32_t count) { return values[below(count)]; }
+
+#define ONE_OF(...) one_of((const float[]){__VA_ARGS__}, sizeof((const float[]){__VA_ARGS__}) / sizeof(float))
+
+static float *hostile_logits(int32_t V) {
+    float *logits = allocated(4 * (int64_t)V);
+    const int32_t hostile = between(1, 4);
+    for (int32_t v = 0; v < V; v++)
+        logits[v] = below(hostile) ? (float)normal() : ONE_OF(NAN, INFINITY, -INFINITY, FLT_MAX, -FLT_MAX, FLT_MIN, -0.0f);
+    return logits;
+}
+
+static struct fabula_draw random_draw(int32_t V, const float *logits) {
+    struct fabula_draw draw = {
+        .logits = logits, .seed = (uint64_t)below(INT32_MAX) << below(33), .index = (uint64_t)below(1000),
+        .context_length = below(40), .prompt_length = below(50) - 5, .biases = below(4),
+        .top_k = below(2) ? 0 : below(2 * V) - 2, .no_repeat_ngram = below(9) ? below(5) - 1 : INT32_MAX,
+        .temperature = ONE_OF(0, -1, NAN, 1e-30f, 0.7f, 0.7f, 1, 1, 1e30f, INFINITY),
+        .top_p = ONE_OF(1, 1, 0.9f, 0.5f, 0, -1, 2, NAN), .min_p = ONE_OF(0, 0, 0.05f, 1, 2, -1, NAN),
+        .repetition_penalty = ONE_OF(1, 1.1f, 0.5f, 0, NAN, 1e30f),
+        .presence_penalty = ONE_OF(0, 1, NAN, INFINITY), .frequency_penalty = ONE_OF(0, 1, -2, NAN, FLT_MAX),
+        .alternatives = below(smaller(V, MOST_ALTERNATIVES) + 1), .probability = below(2)};
+    int32_t *context = allocated(4 * draw.context_length), *biased = allocated(4 * draw.biases);
+    float *bias = allocated(4 * draw.biases);
+    for (int32_t i = 0; i < draw.context_length; i++) context[i] = below(9) ? below(V) : ~below(2) * INT32_MAX;
+    for (int32_t i = 0; i < draw.biases; i++) {
+        biased[i] = below(9) ? below(V) : V;
+        bias[i] = ONE_OF(-INFINITY, INFINITY, NAN, 5, -5);
+    }
+    draw.context = context;
+    draw.biased = biased;
+    draw.bias = bias;
+    draw.alternative_tokens = allocated(4 * draw.alternatives);
+    draw.alternative_log_probabilities = allocated(4 * draw.alternatives);
+    return draw;
+}
+
+static void free_draw(struct fabula_draw *draw) {
+    const void *all[] = {draw->context, draw->biased, draw->bias, draw->alternative_tokens, draw->alternative_log_probabilities};
+    for (int i = 0; i < 5; i++) free((void *)all[i]);
+}
+
+/* Draw from every row at once and again one by one, and weigh a target each. */
+static void answer(struct fabula_model *model, int32_t V, int32_t rows) {
+    struct fabula_draw *draws = allocated((int64_t)sizeof *draws * rows);
+    int32_t *targets = allocated(4 * (int64_t)rows);
+    float *found = allocated(4 * (int64_t)rows), *hostile = hostile_logits(V);
+    for (int32_t i = 0; i < rows; i++) {
+        draws[i] = random_draw(V, below(4) ? fabula_logits(model, i) : hostile);
+        targets[i] = below(V);
+    }
+    require(fabula_draw(model, draws, rows) == 0, "nothing was drawn");
+    fabula_log_probabilities(model, targets, found);
+    for (int32_t i = 0; i < rows; i++) {
+        struct fabula_draw alone = draws[i];
+        const float *logits = fabula_logits(model, i);
+        double total = 0;
+        for (int32_t v = 0; v < V; v++) total += exp((double)logits[v] - (double)logits[0]);
+        const double expected = (double)logits[targets[i]] - (double)logits[0] - log(total);
+        require(fabs((double)found[i] - expected) < 1e-5 + 1e-6 * fabs(expected), "another probability");
+        require(alone.token >= 0 && alone.token < V, "a token that there is not");
+        require(fabula_draw(model, &alone, 1) == 0 && alone.token == draws[i].token, "another token alone");
+        require(!memcmp(&alone.log_probability, &draws[i].log_probability, 4), "another probability alone");
+        free_draw(&draws[i]);
+    }
+    struct fabula_draw lost = {.temperature = 1};
+    require(fabula_draw(model, &lost, 1) == -1, "drawn from no row");
+    free(draws);
+    free(targets);
+    free(found);
+    free(hostile);
+}
+
 /* ---- Reading --------------------------------------------------------------------------------------------------- */
 
 struct story {
@@ -351,8 +206,84 @@ static void refuse_nonsense(struct fabula_model *model, const struct weights *w,
     };
     const struct fabula_feed good = {stories[below(count)].slot, tokens, 1, 0, 1};
     const struct fabula_feed some[] = {good, bad[below(10)]}, twice[] = {good, good};
-    require(fabula_read(model, some + below(2), 1 + below(2)) == -1 || some[0].slot, "nonsense was read");
     require(fabula_read(model, some, 2) == -1, "nonsense was read");
     require(fabula_read(model, twice, 2) == -1, "a slot twice in one read");
     require(fabula_read(model, NULL, 0) == -1, "nothing was read");
+}
+
+/* Read a part of each story, or of some; guesses that go wrong may follow. */
+static void read_parts(struct fabula_model *model, const struct weights *w, struct story *stories, int32_t count) {
+    const int32_t V = w->shape.vocab_size;
+    struct fabula_feed feeds[MOST_STORIES];
+    int32_t which[MOST_STORIES], right[MOST_STORIES], n = 0, row = 0;
+    for (int32_t i = 0; i < count; i++) {
+        struct story *story = &stories[i];
+        if (story->read == story->length || !below(4)) continue;
+        const int32_t size = between(1, story->length - story->read);
+        int32_t *tokens = allocated(4 * (int64_t)size);
+        right[n] = below(2) ? size : below(size + 1);
+        for (int32_t k = 0; k < size; k++) tokens[k] = k < right[n] ? story->tokens[story->read + k] : below(V);
+        feeds[n] = (struct fabula_feed){story->slot, tokens, size, story->read, below(size + 1)};
+        which[n++] = i;
+    }
+    const int32_t rows = fabula_read(model, feeds, n);
+    for (int32_t f = 0; f < n; f++) {
+        struct story *story = &stories[which[f]];
+        for (int32_t k = feeds[f].count - feeds[f].wanted; k < feeds[f].count; k++, row++)
+            require(k >= right[f] || !memcmp(fabula_logits(model, row), story->logits + (int64_t)(story->read + k) * V,
+                                             4 * (size_t)V), "other bits than those of the story alone");
+        story->read += right[f];
+        free((void *)feeds[f].tokens);
+    }
+    require(rows == (n ? row : -1), "another number of rows");
+    if (!n) return;
+    require(!fabula_logits(model, row) && !fabula_logits(model, -1), "a row that there is not");
+    answer(model, V, rows);
+}
+
+/* Forget some of a story, or all of it. */
+static void rewind_story(struct fabula_model *model, struct story *story) {
+    story->read = below(story->read + 1);
+    if (story->read) return;
+    fabula_slot_free(story->slot);
+    story->slot = fabula_slot_new(model, story->length);
+    require(story->slot != NULL, "no slot");
+}
+
+static void run_case(void) {
+    struct weights w = new_weights();
+    struct story stories[MOST_STORIES];
+    const int32_t precision = below(4), count = between(1, MOST_STORIES), threads = between(1, 4);
+    const char *set = random_set(&w.shape), *other = random_set(&w.shape);
+    struct fabula_model *model = new_model(&w, precision, threads, set);
+    for (int32_t i = 0; i < count; i++) stories[i] = new_story(model, &w, precision);
+    refuse_infinite_weights(model, &w);
+    fabula_model_free(model);
+    model = new_model(&w, precision, 1 + threads % 3, agree(set, other, precision) ? other : set);
+    for (int32_t i = 0; i < count; i++) rewind_story(model, &stories[i]);
+    for (int32_t n = 0; n < READS; n++) {
+        if (!below(3)) refuse_nonsense(model, &w, stories, count);
+        if (!below(3)) rewind_story(model, &stories[below(count)]);
+        read_parts(model, &w, stories, count);
+    }
+    for (int32_t i = 0; i < count; i++) {
+        fabula_slot_free(stories[i].slot);
+        free(stories[i].tokens);
+        free(stories[i].logits);
+    }
+    refuse_impossible_models(&w);
+    require(!fabula_slot_new(model, 0) && !fabula_slot_new(model, w.shape.context + 1), "an impossible slot");
+    fabula_model_free(model);
+    free_weights(&w);
+}
+
+int main(int count, char **words) {
+    const uint32_t seed = count > 1 ? (uint32_t)strtoul(words[1], NULL, 10) : 1;
+    const int cases = count > 2 ? atoi(words[2]) : 100;
+    for (this_case = 0; this_case < cases; this_case++) {
+        state = (seed * 0x9E3779B1u + (uint32_t)this_case * 0x85EBCA6Bu) | 1;
+        run_case();
+    }
+    printf("%d cases from seed %u\n", cases, seed);
+    return 0;
 }
