@@ -18,6 +18,8 @@
 #define AHEAD 2048
 #define AHEAD_INT4 3072
 
+#define TINY 1e-30f /* what is smaller is rounded to 0: to divide by it would be to divide by 0 */
+
 #if defined(__AVX512BF16__)
 #define BFLOAT16_PRODUCTS 1
 #else
@@ -263,18 +265,17 @@ static int32_t quantize(const float *x, int group, int8_t *bytes, float *scale) 
         float size = fabsf(x[i]);
         largest = size > largest ? size : largest;
     }
-    /* The smallest divisor keeps the scaled numbers finite; what is below it becomes 0. Nor may infinity divide. */
-    const int usable = largest > 1e-30f && largest < 3e38f;
-    const float factor = usable ? 127.0f / largest : 0, to_integer = 12582912.0f;
+    const int usable = largest > TINY && largest < 3e38f; /* nor may infinity divide */
+    const float factor = usable ? 127.0f / largest : 0;
     int32_t total = 0;
     for (int i = 0; i < group; i++) {
-        float shifted = (usable ? x[i] * factor : 0) + to_integer;
+        float shifted = (usable ? x[i] * factor : 0) + TO_INTEGER;
         int32_t bits;
         memcpy(&bits, &shifted, 4);
         bytes[i] = (int8_t)(bits - 0x4B400000); /* that of 1.5 * 2^23 */
         total += bytes[i];
     }
-    *scale = usable ? largest / 127.0f : largest > 0 && largest <= 1e-30f ? 0 : largest * 0;
+    *scale = usable ? largest / 127.0f : largest <= TINY ? 0 : largest * 0;
     return total;
 }
 
@@ -397,46 +398,48 @@ static void attend(const struct attention *a) { (a->bfloat16 ? attend_bfloat16 :
 
 /* ---- Packing ------------------------------------------------------------------------------------------------- */
 
+/* The largest of n numbers, signs aside; n is a multiple of 16. */
+static float largest_of(const float *x, int n) {
+    floats most = all(0);
+    for (int i = 0; i < n; i += WIDTH) most = larger(most, (floats)((words)load(x + i) & 0x7FFFFFFFu));
+    float largest = 0;
+    for (int i = 0; i < WIDTH; i++) largest = most[i] > largest ? most[i] : largest;
+    return largest;
+}
+
 static void pack_int8(struct matrix *m, int32_t block, const float *rows) {
     const int K = m->columns;
     uint8_t *to = (uint8_t *)m->weights + (int64_t)block * K * BLOCK;
     for (int r = 0; r < BLOCK; r++) {
         const float *row = rows + (int64_t)r * K;
-        float largest = 0;
-        for (int k = 0; k < K; k++) largest = fmaxf(largest, fabsf(row[k]));
-        const float factor = largest > 1e-30f ? 127.0f / largest : 0;
-        ((float *)m->scales)[block * BLOCK + r] = largest > 1e-30f ? largest / 127.0f : 0;
+        const float largest = largest_of(row, K), factor = largest > TINY ? 127.0f / largest : 0;
+        ((float *)m->scales)[block * BLOCK + r] = largest > TINY ? largest / 127.0f : 0;
         for (int k = 0; k < K; k += 4)
             for (int i = 0; i < 4; i++)
-                to[(int64_t)k * BLOCK + r * 4 + i] = (uint8_t)((int32_t)(row[k + i] * factor + 128.5f));
+                to[(int64_t)k * BLOCK + r * 4 + i] = (uint8_t)(int32_t)(row[k + i] * factor + 128.5f);
     }
 }
 
-/* Squared error of a group of weights rounded to -8..7 times `scale`. */
-static float error_of(const float *x, float scale) {
-    const float factor = scale != 0 ? 1.0f / scale : 0, to_integer = 12582912.0f;
-    float error = 0;
-    for (int i = 0; i < GROUP_INT4; i++) {
-        float q = (x[i] * factor + to_integer) - to_integer;
-        q = q < -8 ? -8 : q > 7 ? 7 : q;
-        float difference = x[i] - q * scale;
-        error += difference * difference;
-    }
-    return error;
+INLINE floats to_grid(floats x, float factor) {
+    return smaller(larger((x * factor + TO_INTEGER) - TO_INTEGER, all(-8)), all(7));
 }
 
-/* The scale that rounds a group of weights best: its largest number falls on -8, or a little outside the grid. */
-static uint16_t best_scale(const float *x) {
-    float extreme = 0, least = INFINITY;
-    for (int i = 0; i < GROUP_INT4; i++) extreme = fabsf(x[i]) > fabsf(extreme) ? x[i] : extreme;
-    if (fabsf(extreme) < 1e-30f) return 0;
-    uint16_t best = 0;
-    for (int sixteenths = 100; sixteenths <= 148; sixteenths += 4) {
-        uint16_t candidate = to_bfloat16(extreme * -16.0f / (float)sixteenths);
-        uint32_t bits = (uint32_t)candidate << 16;
-        float scale, error;
-        memcpy(&scale, &bits, 4);
-        if ((error = error_of(x, scale)) < least) least = error, best = candidate;
+/* The scale that rounds a group of weights to -8..7 with the least squared error: its largest number falls on -8, or a
+ * little inside or outside the grid. */
+static float best_scale(const float *x) {
+    float extreme = x[0], best = 0, least = INFINITY;
+    for (int i = 1; i < GROUP_INT4; i++) extreme = fabsf(x[i]) > fabsf(extreme) ? x[i] : extreme;
+    if (fabsf(extreme) <= TINY) return 0;
+    for (int quarters = 25; quarters <= 37; quarters += 2) {
+        const float scale = as_float((uint32_t)to_bfloat16(extreme * -4.0f / (float)quarters) << 16);
+        const float factor = 1.0f / scale;
+        floats sum[VECTORS] = {0};
+        for (int i = 0; i < GROUP_INT4; i += WIDTH) {
+            floats error = load(x + i) - to_grid(load(x + i), factor) * scale;
+            sum[i / WIDTH % VECTORS] += error * error;
+        }
+        const float error = lanes_sum(sum);
+        if (error < least) least = error, best = scale;
     }
     return best;
 }
@@ -445,21 +448,17 @@ static void pack_int4(struct matrix *m, int32_t block, const float *rows) {
     const int K = m->columns, groups = K / GROUP_INT4;
     uint8_t *to = (uint8_t *)m->weights + (int64_t)block * K * BLOCK / 2;
     uint16_t *scales = (uint16_t *)m->scales + (int64_t)block * groups * BLOCK;
-    memset(to, 0, (size_t)K * BLOCK / 2);
     for (int r = 0; r < BLOCK; r++)
         for (int g = 0; g < groups; g++) {
             const float *x = rows + (int64_t)r * K + g * GROUP_INT4;
-            const uint16_t half = best_scale(x);
-            const uint32_t bits = (uint32_t)half << 16;
-            float scale;
-            memcpy(&scale, &bits, 4);
-            scales[g * BLOCK + r] = half;
-            for (int k = 0; k < GROUP_INT4; k++) {
-                float q = scale != 0 ? rintf(x[k] / scale) : 0;
-                q = q < -8 ? -8 : q > 7 ? 7 : q;
-                int64_t at = (int64_t)(g * GROUP_INT4 + k) / 8 * 64 + r * 4 + k % 4;
-                to[at] |= (uint8_t)((int)q + 8) << (k % 8 < 4 ? 0 : 4);
-            }
+            const float scale = best_scale(x), factor = scale != 0 ? 1.0f / scale : 0;
+            float numbers[GROUP_INT4];
+            for (int k = 0; k < GROUP_INT4; k += WIDTH) store(numbers + k, to_grid(load(x + k), factor) + 8.0f);
+            scales[g * BLOCK + r] = to_bfloat16(scale);
+            for (int k = 0; k < GROUP_INT4; k++)
+                if (k % 8 < 4)
+                    to[(int64_t)(g * GROUP_INT4 + k) / 8 * 64 + r * 4 + k % 4] =
+                        (uint8_t)((int)numbers[k] | (int)numbers[k + 4] << 4);
         }
 }
 

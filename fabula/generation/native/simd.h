@@ -25,6 +25,7 @@
 #define VECTORS (BLOCK / WIDTH)
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
+#define TO_INTEGER 12582912.0f /* 1.5 * 2^23: added to a small float32, it rounds to a whole number */
 
 typedef float floats __attribute__((vector_size(4 * WIDTH)));
 typedef int32_t ints __attribute__((vector_size(4 * WIDTH)));
@@ -43,6 +44,12 @@ INLINE ints all_ints(int32_t x) { return x - (ints){0}; }
 /* bfloat16 is float32's upper half. */
 INLINE floats from_bfloat16(const uint16_t *from) {
     return (floats)(__builtin_convertvector(*(const halves_anywhere *)from, words) << 16);
+}
+
+INLINE float as_float(uint32_t bits) {
+    float x;
+    memcpy(&x, &bits, 4);
+    return x;
 }
 
 /* Round to the nearest bfloat16, ties to even; NaN stays NaN. */
@@ -67,8 +74,7 @@ INLINE floats smaller(floats a, floats b) { return (floats)(((ints)a & (a < b)) 
 /* e^x to about 1 ulp between -87 and 88, held to that range outside (Cephes' polynomial). */
 INLINE floats exponential(floats x) {
     x = smaller(larger(x, all(-87.0f)), all(88.0f));
-    const float to_integer = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
-    floats n = (x * 1.44269504088896341f + to_integer) - to_integer;
+    floats n = (x * 1.44269504088896341f + TO_INTEGER) - TO_INTEGER;
     floats r = x - n * 0.693359375f + n * 2.12194440e-4f;
     floats y = all(1.9875691500e-4f);
     y = y * r + 1.3981999507e-3f;
