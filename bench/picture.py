@@ -14,8 +14,8 @@ import matplotlib.pyplot as plt
 
 from fabula.generation import Sampling, Storyteller
 from fabula.model.record import checkpoints, read_record
+from fabula.model.resolve import training_store
 from fabula.study.evaluate import evaluate
-from fabula.training.run import training_store
 
 PROMPT = "Once upon a time, a boy found a silver key."
 WRITERS = (0.03, 0.07, 0.125, 0.25, 1.0)

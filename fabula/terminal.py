@@ -95,9 +95,8 @@ def _plain_lines(doing: str, total: float | None, unit: str) -> Callable[[float]
             return
         last = now
         line = f"{doing}: {done:,.0f}"
-        if total:
-            remaining = (now - started) * (total - done) / max(done, 1e-9)
-            line += f"/{total:,.0f} {unit}, {remaining:.0f} s left"
+        if total and done:
+            line += f"/{total:,.0f} {unit}, {(now - started) * (total - done) / done:.0f} s left"
         else:
             line += f" {unit}"
         print(line, file=sys.stderr, flush=True)  # noqa: T201

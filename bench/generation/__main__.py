@@ -21,7 +21,6 @@ import json
 import shlex
 import sys
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench.generation.contenders import PRECISIONS, contenders
@@ -120,21 +119,15 @@ def _measure(parsed: argparse.Namespace) -> dict[str, object]:
     return {
         "machine": describe(),
         "model": f"{parsed.random}'s shape with random weights" if parsed.random else folder.name,
-        "versions": _versions(),
-        "command": shlex.join(["python", "-m", "bench.generation", *sys.argv[1:]]),
+        "command": _command(),
         **contest.to_json(),
     }
 
 
-def _versions() -> str:
-    """Name the libraries of this environment; the peers' own words stand with each contender in the JSON."""
-    named = []
-    for name in ("torch", "transformers", "numpy"):
-        try:
-            named.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            continue
-    return f"Python {sys.version.split()[0]}, " + ", ".join(named)
+def _command() -> str:
+    """Return the command without places of this machine, which mean nothing elsewhere."""
+    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return shlex.join(["python", "-m", "bench.generation", *words])
 
 
 if __name__ == "__main__":

@@ -59,10 +59,17 @@ def _hugging_face(precision: Precision, compiled: bool) -> Contender:
 
 
 def _openvino(precision: Precision) -> list[Contender]:
-    """OpenVINO would compute in bfloat16 unasked where the CPU has it, and keep keys and values in 8 bits."""
+    """OpenVINO would compute in bfloat16 unasked where the CPU has it, and keep keys and values in 8 bits.
+
+    With 8 and 4 bits it may do so. There it also rounds activations to 8 bits, in groups; whether float32 around that
+    is faster than bfloat16 depends on the CPU, so both take part.
+    """
     exact = {"compute": "f32", "properties": {"KV_CACHE_PRECISION": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}}
     half = {"compute": "bf16", "properties": {"KV_CACHE_PRECISION": "bf16", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}}
-    as_it_likes = {"compute": "bf16", "properties": {}}
+    as_it_likes: dict[str, Any] = {"compute": "bf16", "properties": {}}
+
+    def grouped(group: int) -> dict[str, Any]:
+        return {"compute": "f32", "properties": {"DYNAMIC_QUANTIZATION_GROUP_SIZE": group}}
 
     def contender(name: str, settings: dict[str, Any], weights: str, group: int = 0) -> Contender:
         return Contender(
@@ -74,5 +81,8 @@ def _openvino(precision: Precision) -> list[Contender]:
     if precision == "bfloat16":
         return [contender("bfloat16", half, "float32")]
     if precision == "int8":
-        return [contender("int8", as_it_likes, "int8")]
-    return [contender(f"int4 g{group}", as_it_likes, "int4", group) for group in INT4_GROUPS]
+        return [contender("int8", as_it_likes, "int8"), contender("int8 in float32", grouped(128), "int8")]
+    return [
+        *(contender(f"int4 g{group}", as_it_likes, "int4", group) for group in INT4_GROUPS),
+        *(contender(f"int4 g{group} in float32", grouped(32), "int4", group) for group in INT4_GROUPS),
+    ]

@@ -49,6 +49,7 @@ class Record:
     missing: str | None = None
     """Why it didn't take part, or not to the end."""
     computes: str = ""
+    version: str = ""
     weight_bytes: int = 0
     starts: list[dict[str, float]] = field(default_factory=list)
     """Seconds: `total` from the process's start to the first token, of which `import` and `load`."""
@@ -145,7 +146,8 @@ class Contest:
     def _start(self, entry: Contender) -> None:
         record = self.records[entry]
         process = self.running[entry] = self._begin(entry)
-        record.computes, record.weight_bytes = process.loaded["computes"], process.loaded["weight_bytes"]
+        for name in ("computes", "version", "weight_bytes"):
+            setattr(record, name, process.loaded[name])
         process.ask(do="tell", prompts=self.prompts.beginnings(0, 1), new=self.plan.new if entry.compiles else 8)
         found = process.ask(do="memory")
         record.memory = {"story": found["peak"], "story_share": found["share"]}

@@ -2,13 +2,18 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from fabula.terminal import say
+
 ROOT = Path(__file__).resolve().parents[2]
+ERROR_LINE = re.compile(r"[\w.]+(Error|Exception): ")
+"""How a Python traceback names the reason."""
 
 
 class ContenderError(RuntimeError):
@@ -44,7 +49,7 @@ class Process:
         try:
             print(json.dumps(request), file=self.process.stdin, flush=True)
         except BrokenPipeError:
-            raise ContenderError(f"its process ended (see {self.log})") from None
+            raise ContenderError("its process ended") from None
         return self._answer()
 
     def close(self) -> None:
@@ -63,7 +68,7 @@ class Process:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise ContenderError(f"its process ended with status {self.process.wait()} (see {self.log})")
+            raise ContenderError(f"its process ended with status {self.process.wait()}")
         answer: dict[str, Any] = json.loads(line)
         if "failed" in answer:
             raise ContenderError(answer["failed"])
@@ -88,7 +93,9 @@ def convert(python: str, arguments: list[str], log: Path) -> None:
         done = subprocess.run(command, cwd=ROOT, env=environment(1), stdout=errors, stderr=errors, check=False)
     if done.returncode:
         lines = log.read_text(errors="replace").strip().splitlines()
-        raise ContenderError(f"conversion failed: {lines[-1] if lines else done.returncode} (see {log})")
+        errors_named = [line for line in lines if ERROR_LINE.match(line)]
+        say(f"the conversion's output is in {log}")
+        raise ContenderError(f"conversion failed: {(errors_named or lines or ['no reason given'])[-1]}")
 
 
 def busy() -> subprocess.Popen[bytes]:

@@ -49,10 +49,11 @@ def paste(path: Path, text: str) -> None:
 
 def _conditions(found: dict[str, Any]) -> str:
     plan, weights = found["plan"], found["weights_read_per_token"] / 1e6
+    versions = dict.fromkeys(record["version"] for record in found["contenders"] if record["version"])
     return (
         f"{found['machine']}. Model: {found['model']}, {weights:.1f} M weights read for a token. "
         f"{plan['threads']} threads, {plan['rounds']} rounds, medians (and smallest to largest). "
-        f"{found['versions']}. Command: `{found['command']}`."
+        f"{', '.join(versions)}. Command: `{found['command']}`."
     )
 
 

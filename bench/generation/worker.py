@@ -34,7 +34,8 @@ def _load(spec: dict[str, Any], answers: TextIO) -> Any:
     imported = time.perf_counter()
     engine = module.load(spec)
     seconds = {"import": imported - begun, "load": time.perf_counter() - imported}
-    _answer(answers, seconds=seconds, weight_bytes=engine.weight_bytes, computes=engine.computes)
+    said = {name: getattr(engine, name) for name in ("weight_bytes", "computes", "version")}
+    _answer(answers, seconds=seconds, **said)
     return engine
 
 

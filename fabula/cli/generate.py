@@ -31,7 +31,7 @@ EXAMPLES = """Examples:
   fabula generate --words "key, dragon, brave"                  a story that uses these words
   fabula generate "One day" --show-probabilities                how sure the model was of each token
   fabula generate --batch-file prompts.txt --json > told.json   a story for every line, told together
-  fabula generate "One day" --precision int8 --draft ngram      faster, on a CPU
+  fabula generate "One day" --precision int8 --draft corpus     faster, on a CPU
 """
 
 
@@ -109,7 +109,8 @@ def _add_engine(group: Any) -> None:
     group.add_argument(
         "--draft",
         metavar="DRAFT",
-        help="guess tokens ahead with `ngram`, a smaller model or a file of corpus statistics: the same story, sooner",
+        help="guess tokens ahead, for the same story sooner: `ngram` (from the story alone), `corpus` (and from what is usual "
+        "in the model's training text), a token store, or a smaller model",
     )
 
 

@@ -27,9 +27,8 @@ def add_evaluate(commands: Any) -> None:
 
 def evaluate_model(parsed: argparse.Namespace) -> None:
     """`fabula evaluate`."""
-    from fabula.model.resolve import choose_device, model_folder
+    from fabula.model.resolve import choose_device, model_folder, training_store
     from fabula.study.evaluate import evaluate
-    from fabula.training.run import training_store
 
     folder = model_folder(parsed.model)
     learned_from = training_store(folder)

@@ -91,7 +91,7 @@ def _audit(parsed: argparse.Namespace) -> None:
 
     with needs_extra("study"):
         from fabula.study.audit import audit
-    from fabula.training.run import training_store
+    from fabula.model.resolve import training_store
 
     folder = model_folder(parsed.models[0])
     store = parsed.corpus or training_store(folder)

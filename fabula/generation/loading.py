@@ -8,11 +8,15 @@ from typing import Literal, get_args
 
 from tokenizers import Tokenizer
 
+from fabula.corpus.build import cache_folder
+from fabula.corpus.store import TokenStore, is_store
 from fabula.errors import UserError, did_you_mean
 from fabula.generation.backend import Backend, Precision
 from fabula.generation.drafts import Draft
+from fabula.generation.drafts.corpus import FORMAT_VERSION as CORPUS_FORMAT
+from fabula.generation.drafts.corpus import CorpusStatistics
 from fabula.model.folder import end_of_text_ids, load_tokenizer
-from fabula.model.resolve import choose_device, model_folder
+from fabula.model.resolve import choose_device, model_folder, training_store
 from fabula.terminal import say
 
 BackendName = Literal["auto", "native", "torch"]
@@ -75,6 +79,7 @@ def may_have_cuda() -> bool:
 
 def load_draft(
     name: str | Path,
+    folder: Path,
     tokenizer: Tokenizer,
     end_of_text: tuple[int, ...],
     *,
@@ -86,8 +91,10 @@ def load_draft(
     """Return a draft for a model with this tokenizer and these ends of text.
 
     Args:
-        name: `ngram`, which guesses from the story alone; a file of corpus statistics; or a smaller model, by what
+        name: `ngram`, which guesses from the story alone; `corpus`, which also knows what is usual in the model's
+            training text; a token store or a file of corpus statistics, for another text; or a smaller model, by what
             `fabula.generation.load` takes.
+        folder: the model's.
         tokenizer: the model's.
         end_of_text: the model's.
         backend: of a smaller model, like the settings after it; as for `Storyteller.load`.
@@ -98,22 +105,34 @@ def load_draft(
     Raises:
         UserError: no such draft, or one that doesn't fit the model.
     """
+    from fabula.generation.drafts.model import ModelDraft
+    from fabula.generation.drafts.ngram import NgramDraft
+
     if name == "ngram":
-        from fabula.generation.drafts.ngram import NgramDraft
-
         return NgramDraft()
-    if Path(name).is_file():
-        from fabula.generation.drafts.corpus import CorpusStatistics
-        from fabula.generation.drafts.ngram import NgramDraft
-
-        statistics = CorpusStatistics.load(Path(name))
+    if name == "corpus" or Path(name).is_file() or is_store(Path(name)):
+        statistics = _corpus_statistics(str(name), folder)
         statistics.check(tokenizer)
         return NgramDraft(statistics)
-    from fabula.generation.drafts.model import ModelDraft
-
-    folder = model_folder(str(name))
-    own = load_tokenizer(folder)
-    computing = load_backend(folder, backend=backend, device=device, precision=precision, threads=threads)
-    draft = ModelDraft(computing, own, end_of_text_ids(folder, own, computing.vocab_size))
+    smaller = model_folder(str(name))
+    own = load_tokenizer(smaller)
+    computing = load_backend(smaller, backend=backend, device=device, precision=precision, threads=threads)
+    draft = ModelDraft(computing, own, end_of_text_ids(smaller, own, computing.vocab_size))
     draft.check(tokenizer, end_of_text)
     return draft
+
+
+def _corpus_statistics(name: str, folder: Path) -> CorpusStatistics:
+    """Read corpus statistics from a file, or count a token store's, once: they are kept with other built things."""
+    if Path(name).is_file():
+        return CorpusStatistics.load(Path(name))
+    place = training_store(folder) if name == "corpus" else Path(name)
+    if place is None:
+        raise UserError(f"draft = 'corpus': {folder} has no record of its corpus here: name a token store instead")
+    store = TokenStore.open(place)
+    kept = cache_folder() / "drafts" / f"{store.hash}-{CORPUS_FORMAT}.npz"
+    if kept.is_file():
+        return CorpusStatistics.load(kept)
+    counted = CorpusStatistics.from_store(store)
+    counted.save(kept)
+    return counted

@@ -98,8 +98,8 @@ class Storyteller:
             device: `cpu`, `cuda`, `mps`, or `auto`: a CUDA GPU when there is one, else what the kernel or PyTorch has.
             precision: of the weights.
             threads: of the native kernel; 0: as it thinks best.
-            draft: guesses tokens ahead, which changes how fast a story comes, not which; `ngram`, a file of corpus
-                statistics, a smaller model, or a draft.
+            draft: guesses tokens ahead, which changes how fast a story comes, not which: a draft, or what
+                `fabula.generation.loading.load_draft` takes: `ngram`, `corpus`, a token store, a smaller model.
 
         Raises:
             UserError: the folder, its tokenizer or its end-of-text can't be used, or the backend isn't there.
@@ -110,7 +110,7 @@ class Storyteller:
         computing = load_backend(folder, **settings)
         end_of_text = end_of_text_ids(folder, tokenizer, computing.vocab_size)
         if isinstance(draft, str | Path):
-            draft = load_draft(draft, tokenizer, end_of_text, **settings)
+            draft = load_draft(draft, folder, tokenizer, end_of_text, **settings)
         return cls(computing, tokenizer, end_of_text, draft)
 
     def engine(self, most: int = 64) -> Engine:

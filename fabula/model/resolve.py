@@ -3,7 +3,9 @@
 import re
 from pathlib import Path
 
+from fabula.corpus.store import is_store
 from fabula.errors import UserError
+from fabula.files import read_json
 from fabula.model.record import altered_files, checkpoints
 from fabula.terminal import say
 
@@ -72,6 +74,15 @@ def choose_device(name: str) -> str:
     if not available[name]:
         raise UserError(f"device {name!r} was asked for, but PyTorch sees none here; use cpu or auto")
     return name
+
+
+def training_store(model: Path) -> Path | None:
+    """Return the token store that a run, or a checkpoint of one, was trained on, if it is still there."""
+    for folder in (model, model.parent.parent):
+        if (folder / "run.json").is_file():
+            store = Path(read_json(folder / "run.json")["corpus"]["path"])
+            return store if is_store(store) else None
+    return None
 
 
 def _from_hub(name: str) -> Path:

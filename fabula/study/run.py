@@ -17,7 +17,7 @@ import torch.distributed as dist
 import fabula
 from fabula.errors import UserError, did_you_mean
 from fabula.files import explain_os_errors, read_json, to_json, write_text
-from fabula.model.resolve import choose_device
+from fabula.model.resolve import choose_device, training_store
 from fabula.study import prepare
 from fabula.study.analysis import analyse
 from fabula.study.corpus import StudyCorpus
@@ -31,7 +31,7 @@ from fabula.study.workers import MOST_WORKERS, measure_in_processes
 from fabula.terminal import progress, say
 from fabula.training.machine import describe, return_freed_memory
 from fabula.training.processes import Processes, process_group, processes
-from fabula.training.run import RunFolder, training_store
+from fabula.training.run import RunFolder
 
 PATIENCE = timedelta(days=7)
 """How long torchrun's processes wait for the slowest of them."""

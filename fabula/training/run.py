@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import torch
 
 from fabula import recipe as recipes
-from fabula.corpus.store import TokenStore, is_store
+from fabula.corpus.store import TokenStore
 from fabula.errors import UserError
 from fabula.files import explain_os_errors, read_json, to_json, write_text
 from fabula.model.record import remove_leftovers
@@ -129,12 +129,3 @@ class RunFolder:
         kept = [json.dumps(entry) + "\n" for entry in self.metrics() if entry["step"] <= step]
         write_text(self.metrics_file, "".join(kept))
         return self.metrics_file.open("a", encoding="utf-8", buffering=1)
-
-
-def training_store(model: Path) -> Path | None:
-    """Return the token store that a run, or a checkpoint of one, was trained on, if it is still there."""
-    for folder in (model, model.parent.parent):
-        if (folder / "run.json").is_file():
-            store = Path(read_json(folder / "run.json")["corpus"]["path"])
-            return store if is_store(store) else None
-    return None

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from fabula import recipe as recipes
 from fabula.generation.sampling import Sampling
+from fabula.model.resolve import training_store
 from fabula.study import measure as measuring
 from fabula.study import suite as suites
 from fabula.study.analysis import analyse
@@ -23,7 +24,6 @@ from fabula.study.run import Options, study
 from fabula.study.scores import Scores
 from fabula.study.scoring.language_model import Floats, Tree
 from fabula.training.loop import train
-from fabula.training.run import training_store
 
 SMALL = suites.Suite(
     secondary=False,

@@ -139,7 +139,8 @@ def test_a_storys_loss_does_not_depend_on_the_batch(lengths, micro_batch, seed):
     together = story_losses(torch_losses(model), model.config, stories, 0, micro_batch)
     alone = np.concatenate([story_losses(torch_losses(model), model.config, [story], 0) for story in stories])
     np.testing.assert_allclose(together, alone, rtol=1e-6)
-    np.testing.assert_allclose(story_losses(torch_losses(model), model.config, stories[::-1], 0)[::-1], alone, rtol=1e-6)
+    backwards = story_losses(torch_losses(model), model.config, stories[::-1], 0)
+    np.testing.assert_allclose(backwards[::-1], alone, rtol=1e-6)
 
 
 def test_a_story_of_exactly_the_context_is_not_cut(model, folder, tmp_path):
@@ -179,7 +180,8 @@ def test_a_model_that_diverged_is_refused(tmp_path, store):
 
 def test_a_token_beyond_the_model_is_refused():
     with pytest.raises(UserError, match="the corpus has token 250"):
-        story_losses(torch_losses(tiny_model(vocab_size=200)), tiny_model(vocab_size=200).config, [HeldOutStory(np.array([3, 250, 0], np.int32), 1, 0)], 0)
+        model = tiny_model(vocab_size=200)
+        story_losses(torch_losses(model), model.config, [HeldOutStory(np.array([3, 250, 0], np.int32), 1, 0)], 0)
 
 
 def test_bfloat16_is_near_float32(folder, store):

@@ -37,6 +37,8 @@ class Engine(Protocol):
     """Bytes of weights that are read for each token; 0: not known."""
     computes: str
     """What the engine itself says of its precision and kernels."""
+    version: str
+    """Its name and version."""
 
     def tell(self, prompts: list[list[int]], new: int) -> Told:
         """Tell stories of exactly `new` tokens, greedily; end-of-text is a token like any other."""

@@ -1,5 +1,6 @@
 """Fabula, with its native backend or PyTorch's."""
 
+import fabula
 from bench.generation.engines import Spec, Told
 from fabula.generation.engine import Engine as StoryEngine
 from fabula.generation.engine import Request
@@ -17,6 +18,7 @@ class Fabula:
         self.teller = teller
         self.weight_bytes = int(weights * BYTES[precision])
         self.computes = teller.backend.name
+        self.version = f"fabula {fabula.__version__}"
 
     def tell(self, prompts: list[list[int]], new: int) -> Told:
         """Tell stories."""

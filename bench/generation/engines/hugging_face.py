@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+import transformers
 from transformers import AutoModelForCausalLM, CompileConfig, StoppingCriteria, StoppingCriteriaList
 
 from bench.generation.engines import Spec, Told
@@ -34,7 +35,8 @@ class HuggingFace:
         tied = head.data_ptr() == self.model.model.embed_tokens.weight.data_ptr()
         weights = sum(weight.numel() for weight in self.model.parameters())
         self.weight_bytes = (weights - (0 if tied else head.numel())) * head.element_size()
-        self.computes = f"torch {torch.__version__}, {self.model.dtype}, {self.model.config._attn_implementation}"
+        self.computes = f"{self.model.dtype}, {self.model.config._attn_implementation}"
+        self.version = f"transformers {transformers.__version__} on torch {torch.__version__}"
         if self.compiled:
             self._check_that_it_compiles()
 

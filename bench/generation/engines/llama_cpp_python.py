@@ -31,6 +31,7 @@ class LlamaCpp:
         self.vocabulary = llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(self.model))
         self.weight_bytes = int(llama.llama_model_size(self.model) * spec["read_share"])
         self.computes = llama.llama_print_system_info().decode().strip()
+        self.version = f"llama-cpp-python {llama.__version__}"
         self.contexts: dict[int, Any] = {}
 
     def tell(self, prompts: list[list[int]], new: int) -> Told:

@@ -30,7 +30,8 @@ class OpenVino:
         stored = (Path(spec["openvino"]) / "openvino_model.bin").stat().st_size
         halved = 2 if spec["precision"] == "bfloat16" else 1  # stored as float32, packed when it is compiled
         self.weight_bytes = int(stored * spec["read_share"] / halved)
-        self.computes = f"openvino {openvino.__version__}, {products(compiled)}"
+        self.computes = products(compiled)
+        self.version = f"openvino {openvino.__version__.partition('-')[0]}"
         self.length = 0
 
     def tell(self, prompts: list[list[int]], new: int) -> Told:

@@ -24,7 +24,7 @@ SOURCE = Path(__file__).with_name("read.c")
 class Reading:
     """Reads a block of memory, in huge pages where the system gives them, with C or else with NumPy."""
 
-    weight_bytes = 0
+    weight_bytes, version = 0, ""
 
     def __init__(self, spec: Spec) -> None:
         self.threads = spec["threads"]

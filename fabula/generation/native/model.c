@@ -79,6 +79,17 @@ const char *fabula_instruction_set(void) { return choose_compute(NULL)->name; }
 
 /* ---- Memory -------------------------------------------------------------------------------------------------- */
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#define FORBIDDEN 64
+#define forbid(memory, bytes) __asan_poison_memory_region(memory, bytes)
+#define allow(memory, bytes) __asan_unpoison_memory_region(memory, bytes)
+#else
+#define FORBIDDEN 0
+#define forbid(memory, bytes) ((void)0)
+#define allow(memory, bytes) ((void)0)
+#endif
+
 /* Zeros, on huge pages where the system has them: weights are read from end to end, and a page table entry for each
  * 4 KiB costs more than the multiplications. */
 static void *map_zeros(size_t bytes) {
@@ -94,6 +105,7 @@ static void *map_zeros(size_t bytes) {
 
 /* Give back what `map_zeros` gave for as many bytes. */
 static void unmap(void *memory, size_t bytes) {
+    allow(memory, bytes);
     if (memory) munmap(memory, (bytes + PAGE - 1) / PAGE * PAGE);
 }
 
@@ -102,9 +114,14 @@ struct arena { /* what is freed together */
     size_t bytes, used;
 };
 
+/* Bytes that a part of an arena may need beyond its own: it begins at a cache line, and where the address sanitizer
+ * watches, forbidden bytes follow it. */
+#define MARGIN (64 + FORBIDDEN)
+
 static void *take(struct arena *arena, size_t bytes) {
     void *memory = arena->memory + arena->used;
-    arena->used += (bytes + 63) & ~(size_t)63;
+    forbid(arena->memory + arena->used + bytes, FORBIDDEN);
+    arena->used += (bytes + FORBIDDEN + 63) & ~(size_t)63;
     return memory;
 }
 
@@ -212,10 +229,10 @@ struct fabula_model *fabula_model_new(const struct fabula_shape *shape, int32_t 
     m->precision = precision;
     m->compute = compute;
     m->hidden = round_up(shape->hidden, PADDING);
-    m->weights.bytes = weight_bytes(m, FABULA_HEAD) + scale_bytes(m, FABULA_HEAD) + 128;
+    m->weights.bytes = weight_bytes(m, FABULA_HEAD) + scale_bytes(m, FABULA_HEAD) + 2 * MARGIN;
     double bytes = (double)m->weights.bytes;
     for (int32_t i = 0; i < FABULA_HEAD; i++) {
-        const size_t of_layer = weight_bytes(m, i) + scale_bytes(m, i) + 128;
+        const size_t of_layer = weight_bytes(m, i) + scale_bytes(m, i) + 2 * MARGIN;
         bytes += (double)of_layer * shape->layers;
         m->weights.bytes += of_layer * (size_t)shape->layers;
     }
@@ -534,7 +551,7 @@ static int make_room(struct fabula_model *m, int32_t tokens, int32_t rows, int32
         const size_t scores = (size_t)pool_threads(m->pool) * TILE * (size_t)m->score_room;
         const size_t a_token = 4 * ((size_t)m->hidden + qkv + heads + wide + widest) + 2 * widest + widest +
                                8 * (widest / PADDING);
-        if (!renew(&m->scratch, T * a_token + scores * 4 + 1024)) return m->room = m->score_room = 0;
+        if (!renew(&m->scratch, T * a_token + scores * 4 + 10 * MARGIN)) return m->room = m->score_room = 0;
         m->residual = take(&m->scratch, T * (size_t)m->hidden * 4);
         m->qkv = take(&m->scratch, T * qkv * 4);
         m->attended = take(&m->scratch, T * heads * 4);

@@ -4,10 +4,13 @@ The score is the mean ln p of a story's tokens under the model itself: temperatu
 end-of-text included. It is a mean because a sum falls with every token: the shortest story would win. Best-of-n by a
 score of the model's own is the plainest of the reranking methods (Adiwardana et al., 2020, "sample-and-rank").
 
-What to expect of it: likelihood rewards what is usual. The story chosen has fewer slips of the pen than its rivals and
-fewer surprises too, and past some n it is the dullest that wins (Holtzman et al., 2020). Worst of all for a likelihood
-are loops, which a model finds likelier with every round: so stories that repeat themselves, and stories that don't
-end, rank behind all that do neither.
+What to expect of it: likelihood rewards what is usual. The story chosen tends to have fewer slips of the pen than its
+rivals and fewer surprises too, and past some n it is the dullest that wins (Holtzman et al., 2020). Worst of all for a
+likelihood are loops, which a model finds likelier with every round: so stories that repeat themselves, and stories that
+don't end, rank behind all that do neither.
+
+Measured on a model of 1.4 million weights trained on TinyStories (step 6600, 12 times 16 stories): mean ln p of a token
+-1.05 in all, -0.87 in the best; different words among the first hundred 61.6 and 62.6, so no duller yet by that count.
 """
 
 import re
@@ -78,7 +81,9 @@ def best_of(storyteller: Storyteller, prompt: str, n: int, sampling: Sampling | 
 
 
 def check_attempts(n: int, sampling: Sampling) -> None:
-    """Refuse several attempts that would all be the same story."""
+    """Refuse no attempt, and several that would all be the same story."""
+    if not isinstance(n, int) or n < 1:
+        raise UserError(f"n = {n} must be a whole number, at least 1")
     if n > 1 and sampling.greedy:
         raise UserError(f"best of {n} with temperature = 0: all {n} stories would be the same; raise the temperature")
 

@@ -18,6 +18,11 @@ probable ones and may be drawn; where it doesn't, top-p still leaves it out. The
 
 Nothing is forced, so a word may stay away, or come where it hardly fits. Therefore several stories are told, and the
 one is kept whose words came, and came where the model itself finds them likeliest.
+
+Measured on a model of 1.4 million weights trained on TinyStories (step 6600, 16 times a noun, a verb and an adjective,
+8 stories each): all three words came in 128 of 128 stories. A word's first place surprised the model by 8.2 nats in all
+stories, by 6.5 in those kept; in TinyStories' own stories such words surprise it by 4.4. Mean ln p of a token: -1.06
+without required words, -1.18 with, -1.12 of those kept. Words that the model never learned come too, late and oddly.
 """
 
 import math

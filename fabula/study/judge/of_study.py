@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fabula.errors import UserError
+from fabula.model.resolve import training_store
 from fabula.study import baselines
 from fabula.study.corpus import StudyCorpus
 from fabula.study.folder import Study, StudyFolder
@@ -13,7 +14,6 @@ from fabula.study.judge.asking import FIVE_GRAM, GLUED, HELD_OUT, judge
 from fabula.study.judge.endpoint import Endpoint
 from fabula.study.judge.judgement import Judgement
 from fabula.study.judge.rubric import JudgedStory
-from fabula.training.run import training_store
 
 ANCHORS = 40
 """Stories of each anchor."""

@@ -207,6 +207,8 @@ def test_the_same_word_twice_is_one():
 def test_attempts_without_chance_are_one():
     with pytest.raises(UserError, match="temperature = 0"):
         with_words(storyteller(), "Once", ["cat"], temperature=0, attempts=2)
+    with pytest.raises(UserError, match="n = 0"):
+        with_words(storyteller(), "Once", ["cat"], attempts=0)
 
 
 @given(st.lists(st.integers(1, VOCABULARY - 1), max_size=60))
