@@ -179,8 +179,8 @@ def test_a_model_that_diverged_is_refused(tmp_path, store):
 
 
 def test_a_token_beyond_the_model_is_refused():
+    model = tiny_model(vocab_size=200)
     with pytest.raises(UserError, match="the corpus has token 250"):
-        model = tiny_model(vocab_size=200)
         story_losses(torch_losses(model), model.config, [HeldOutStory(np.array([3, 250, 0], np.int32), 1, 0)], 0)
 
 

@@ -105,8 +105,9 @@ static void *map_zeros(size_t bytes) {
 
 /* Give back what `map_zeros` gave for as many bytes. */
 static void unmap(void *memory, size_t bytes) {
+    if (!memory) return;
     allow(memory, bytes);
-    if (memory) munmap(memory, (bytes + PAGE - 1) / PAGE * PAGE);
+    munmap(memory, (bytes + PAGE - 1) / PAGE * PAGE);
 }
 
 struct arena { /* what is freed together */

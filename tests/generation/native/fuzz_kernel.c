@@ -114,7 +114,7 @@ static struct fabula_draw random_draw(int32_t V, const float *logits) {
         .alternatives = below(smaller(V, MOST_ALTERNATIVES) + 1), .probability = below(2)};
     int32_t *context = allocated(4 * draw.context_length), *biased = allocated(4 * draw.biases);
     float *bias = allocated(4 * draw.biases);
-    for (int32_t i = 0; i < draw.context_length; i++) context[i] = below(9) ? below(V) : ~below(2) * INT32_MAX;
+    for (int32_t i = 0; i < draw.context_length; i++) context[i] = below(9) ? below(V) : below(2) ? INT32_MAX : -1;
     for (int32_t i = 0; i < draw.biases; i++) {
         biased[i] = below(9) ? below(V) : V;
         bias[i] = ONE_OF(-INFINITY, INFINITY, NAN, 5, -5);
