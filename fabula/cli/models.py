@@ -2,10 +2,11 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from fabula.cli.parser import MODEL_HELP, at_least, command, report
 from fabula.errors import UserError
+from fabula.generation.backend import Precision
 
 
 def add_evaluate(commands: Any) -> None:
@@ -22,6 +23,11 @@ def add_evaluate(commands: Any) -> None:
     )
     evaluate.add_argument("--stories", type=int, help="only the first N held-out stories (default: all)")
     evaluate.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"], help="where to compute")
+    evaluate.add_argument(
+        "--precision",
+        choices=get_args(Precision),
+        help="measure as the native kernel computes it with such weights (default: PyTorch in float32)",
+    )
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -36,6 +42,8 @@ def evaluate_model(parsed: argparse.Namespace) -> None:
     if not corpus:
         raise UserError(f"{folder} has no record of its corpus here: name one with --corpus")
     limit = None if parsed.stories is None else at_least("--stories", parsed.stories, 1)
-    device = choose_device(parsed.device)
-    evaluation = evaluate(folder, corpus, training_store=learned_from, limit=limit, device=device)
+    device = "cpu" if parsed.precision and parsed.device == "auto" else choose_device(parsed.device)
+    evaluation = evaluate(
+        folder, corpus, training_store=learned_from, limit=limit, device=device, precision=parsed.precision
+    )
     report(evaluation.to_json(), parsed.json, lambda: print(evaluation.summary()))

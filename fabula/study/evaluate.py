@@ -80,6 +80,19 @@ class Evaluation:
         )
 
 
+@dataclass(frozen=True)
+class _Piece:
+    """A story, or a window of one that is longer than the context."""
+
+    story: int
+    inputs: NDArray[np.int32]
+    targets: NDArray[np.int32]
+
+
+LossesOf = Callable[[Sequence[_Piece]], NDArray[np.float64]]
+"""Returns the losses of all pieces' targets, one piece after the other."""
+
+
 def evaluate(
     model_folder: Path,
     corpus: Path | Sequence[Path],
@@ -101,7 +114,7 @@ def evaluate(
         limit: take only this many stories, the first ones; None: all.
         device: where the model runs.
         dtype: of the weights and the hidden states.
-        precision: measure the model as the native kernel computes it with weights of this precision, instead.
+        precision: instead, measure the model as the native kernel computes it with weights of this precision.
         seed: decides the bootstrap's draws.
 
     Raises:
@@ -141,7 +154,7 @@ def evaluate(
 
 
 def story_losses(
-    losses_of: "LossesOf",
+    losses_of: LossesOf,
     config: LlamaConfig,
     stories: Sequence[HeldOutStory],
     end_of_text: int,
@@ -172,19 +185,6 @@ def story_losses(
             np.add.at(nats, [piece.story for piece in batch], np.add.reduceat(losses, starts[:-1]))
             advance(len(losses))
     return nats
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """A story, or a window of one that is longer than the context."""
-
-    story: int
-    inputs: NDArray[np.int32]
-    targets: NDArray[np.int32]
-
-
-LossesOf = Callable[[Sequence[_Piece]], NDArray[np.float64]]
-"""Returns the losses of all pieces' targets, one piece after the other."""
 
 
 def _pieces(stories: Sequence[HeldOutStory], end_of_text: int, context: int) -> list[_Piece]:

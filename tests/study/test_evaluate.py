@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from fabula.corpus.tokenizer import id_count
 from fabula.errors import UserError
-from fabula.study.evaluate import evaluate, story_losses, torch_losses
+from fabula.generation.native.library import library, why_not
+from fabula.study.evaluate import NATIVE_ROWS, evaluate, story_losses, torch_losses
 from fabula.study.stories import HeldOutStory, same_encoding
 from tests.model.reference import reference_model
 from tests.tiny import STORIES, tiny_checkpoint, tiny_model, tiny_store, tiny_tokenizer
@@ -136,11 +137,14 @@ def test_one_story_has_no_interval(folder, tmp_path):
 def test_a_storys_loss_does_not_depend_on_the_batch(lengths, micro_batch, seed):
     model = tiny_model(context=24)
     stories = held_out(lengths, seed)
-    together = story_losses(torch_losses(model), model.config, stories, 0, micro_batch)
-    alone = np.concatenate([story_losses(torch_losses(model), model.config, [story], 0) for story in stories])
+
+    def nats(stories: list[HeldOutStory], micro_batch: int = 4096) -> np.ndarray:
+        return story_losses(torch_losses(model), model.config, stories, 0, micro_batch)
+
+    together = nats(stories, micro_batch)
+    alone = np.concatenate([nats([story]) for story in stories])
     np.testing.assert_allclose(together, alone, rtol=1e-6)
-    backwards = story_losses(torch_losses(model), model.config, stories[::-1], 0)
-    np.testing.assert_allclose(backwards[::-1], alone, rtol=1e-6)
+    np.testing.assert_allclose(nats(stories[::-1])[::-1], alone, rtol=1e-6)
 
 
 def test_a_story_of_exactly_the_context_is_not_cut(model, folder, tmp_path):
@@ -180,10 +184,103 @@ def test_a_model_that_diverged_is_refused(tmp_path, store):
 
 def test_a_token_beyond_the_model_is_refused():
     model = tiny_model(vocab_size=200)
+    model, story = tiny_model(vocab_size=200), HeldOutStory(np.array([3, 250, 0], np.int32), 1, 0)
     with pytest.raises(UserError, match="the corpus has token 250"):
-        story_losses(torch_losses(model), model.config, [HeldOutStory(np.array([3, 250, 0], np.int32), 1, 0)], 0)
+        story_losses(torch_losses(model), model.config, [story], 0)
 
 
 def test_bfloat16_is_near_float32(folder, store):
     exact, rough = evaluate(folder, store), evaluate(folder, store, dtype=torch.bfloat16)
     assert rough.nats_per_token == pytest.approx(exact.nats_per_token, rel=0.02)
+
+
+@native
+def test_the_kernel_measures_what_pytorch_measures(folder, store):
+    """In the same protocol; stories longer than the context among them."""
+    exact, found = evaluate(folder, store).to_json(), evaluate(folder, store, precision="float32").to_json()
+    for name in ("nats_per_token", "nats_per_token_interval", "bits_per_byte", "bits_per_byte_interval"):
+        assert found.pop(name) == pytest.approx(exact.pop(name), rel=1e-6)
+    assert found == exact
+    assert evaluate(folder, store, precision="auto") == evaluate(folder, store, precision="float32")
+
+
+@native
+def test_a_story_longer_than_the_kernels_rows_is_measured_whole(tmp_path):
+    """Its logits are computed in parts."""
+    model = tiny_model(vocab_size=id_count(tiny_tokenizer()), context=2 * NATIVE_ROWS + 50)
+    folder = tiny_checkpoint(tmp_path / "c", model)
+    files = jsonl(tmp_path / "a.jsonl", [" ".join(STORIES * 6), "Ben."])
+    found, exact = evaluate(folder, files, precision="float32"), evaluate(folder, files)
+    assert (found.tokens, found.cut_stories) == (exact.tokens, 0)
+    assert found.tokens > 2 * NATIVE_ROWS
+    assert found.nats_per_token == pytest.approx(exact.nats_per_token, rel=1e-6)
+
+
+@native
+@pytest.mark.parametrize("precision", ["bfloat16", "int8", "int4"])
+def test_the_kernels_rounding_shows(folder, store, precision):
+    exact, found = evaluate(folder, store), evaluate(folder, store, precision=precision)
+    assert found.tokens == exact.tokens
+    assert found.nats_per_token != exact.nats_per_token
+    assert found.nats_per_token == pytest.approx(exact.nats_per_token, rel=0.1)
+
+
+@native
+def test_the_kernel_measures_on_the_cpu_only(folder, store):
+    with pytest.raises(UserError, match="precision 'int8' is the native kernel's, and that runs on the cpu"):
+        evaluate(folder, store, device="cuda", precision="int8")
+
+
+def test_without_a_kernel_a_precision_is_refused(folder, store, monkeypatch):
+    monkeypatch.setattr(fabula.generation.native, "library", lambda: None)
+    with pytest.raises(UserError, match="the native kernel can't be used"):
+        evaluate(folder, store, precision="int8")
+
+
+@native
+def test_the_command_line_takes_a_precision(folder, store, capsys):
+    command = ["evaluate", str(folder), "--corpus", str(store), "--json"]
+    assert main([*command, "--precision", "int8"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == evaluate(folder, store, precision="int8").to_json()
+    assert main([*command, "--precision", "int8", "--device", "cpu"]) == 0
+    assert json.loads(capsys.readouterr().out) == found
+    assert main([*command, "--precision", "int3"]) == 2
+    assert "int3" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A model that has learned a little of the story world, and stories that it hasn't seen."""
+    folder = tmp_path_factory.mktemp("trained")
+    told = [telling.text for telling in stories("train", seed=1, count=4000)]
+    held_out = [telling.text for telling in stories("validation", seed=1, count=300)]
+    tokenizer = train_bpe(told[:500], 512)
+    model = tiny_model(vocab_size=512, hidden=128, heads=4, intermediate=256, context=256, initializer_range=0.05)
+    train_briefly(model, [[0, *tokenizer.encode(story).ids, 0] for story in told], steps=200)
+    return tiny_checkpoint(folder / "c", model, tokenizer), jsonl(folder / "a.jsonl", held_out)
+
+
+def train_briefly(model, stories: list[list[int]], steps: int, batch: int = 16, width: int = 129) -> None:
+    tokens = torch.tensor([token for story in stories for token in story])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    random = torch.Generator().manual_seed(0)
+    for step in range(steps):
+        starts = torch.randint(len(tokens) - width, (batch, 1), generator=random)
+        windows = tokens[starts + torch.arange(width)]
+        loss = model(windows[:, :-1], windows[:, 1:]) / windows[:, 1:].numel()
+        optimizer.param_groups[0]["lr"] = 3e-3 * min(1, (step + 1) / 20, (steps - step) / 50)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+@native
+@pytest.mark.slow
+@pytest.mark.parametrize(("precision", "most"), [("float32", 1e-6), ("bfloat16", 0.002), ("int8", 0.005), ("int4", 0.03)])
+def test_smaller_weights_cost_little(trained, precision, most):
+    """Of a model's bits per byte; it has learned something, or there would be nothing to lose."""
+    folder, files = trained
+    exact = evaluate(folder, files).bits_per_byte
+    assert exact < 1.0
+    assert abs(evaluate(folder, files, precision=precision).bits_per_byte / exact - 1) < most
