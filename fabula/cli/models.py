@@ -2,11 +2,10 @@
 
 import argparse
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from fabula.cli.parser import MODEL_HELP, at_least, command, report
 from fabula.errors import UserError
-from fabula.generation.backend import Precision
 
 
 def add_evaluate(commands: Any) -> None:
@@ -25,7 +24,7 @@ def add_evaluate(commands: Any) -> None:
     evaluate.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda", "mps"], help="where to compute")
     evaluate.add_argument(
         "--precision",
-        choices=get_args(Precision),
+        choices=["auto", "float32", "bfloat16", "int8", "int4"],
         help="measure as the native kernel computes it with such weights (default: PyTorch in float32)",
     )
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")

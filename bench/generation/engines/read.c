@@ -37,8 +37,8 @@ double read_seconds(const void *from, size_t bytes, int threads, int passes) {
         parts[i] = (Part){(const uint64_t *)from + i * words, words, passes, &together, 0};
         pthread_create(&ids[i], NULL, add, &parts[i]);
     }
+    clock_gettime(CLOCK_MONOTONIC, &begun);  // before they begin: afterwards this thread may find no core free
     pthread_barrier_wait(&together);
-    clock_gettime(CLOCK_MONOTONIC, &begun);
     pthread_barrier_wait(&together);
     clock_gettime(CLOCK_MONOTONIC, &ended);
     for (int i = 0; i < threads; i++) pthread_join(ids[i], NULL);

@@ -1,7 +1,7 @@
 """The native CPU backend: the C kernel beside this file, a few hundred lines, through ctypes.
 
 Its weights are packed when a model is loaded: as float32 or bfloat16 they are those of the folder, as int8 (a scale
-for each row) and int4 (one for each row and 32 columns) they are rounded. Activations are float32 with float32
+for each row) and int4 (one for each row and 64 columns) they are rounded. Activations are float32 with float32
 weights; with the others they are rounded to bfloat16, or to 8 bits in groups, and keys and values are bfloat16.
 """
 

@@ -33,7 +33,7 @@ def transparent(head: torch.Tensor) -> Llama:
 
 def unpacked(head: torch.Tensor, precision: str, name: str) -> np.ndarray:
     """Return the head as the kernel multiplies with it, same shape as `head`."""
-    rows, columns = head.shape
+    columns = head.shape[1]
     backend = native(transparent(head), precision, instruction_set=name)
     logits = np.stack([read_all(backend, [token])[0] for token in range(columns)], axis=1)
     mean_square = 1 / columns  # of a single 1 among so many numbers

@@ -151,15 +151,19 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-@pytest.mark.parametrize("name", [EMBEDDING, "lm_head.weight", GAIN, "model.layers.1.mlp.down_proj.weight"])
+MATRICES = [EMBEDDING, "lm_head.weight", "model.layers.1.mlp.down_proj.weight"]
+ODD_SHAPES = [(name, shape) for name in [*MATRICES, GAIN] for shape in SHAPES]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [pair for pair in ODD_SHAPES if pair not in ((GAIN, "turned around"), (GAIN, "flat"))]
+)
 @pytest.mark.parametrize("honest", [True, False], ids=["as many bytes", "the same bytes"])
-def test_another_shape_is_refused(folder, name, shape, honest):
+def test_another_shape_is_refused(folder, name, kind, honest):
     """Whether the file has the bytes of that shape, or only says so."""
     header, data = parts_of(folder / WEIGHTS)
-    wanted = shape(header[name]["shape"])
-    if wanted == header[name]["shape"]:
-        pytest.skip("the same shape")
+    wanted = SHAPES[kind](header[name]["shape"])
+    assert wanted != header[name]["shape"]
     header[name]["shape"] = wanted
     if honest and 0 <= math.prod(wanted) < 2**20:
         moved = b""
