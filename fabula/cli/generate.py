@@ -109,8 +109,8 @@ def _add_engine(group: Any) -> None:
     group.add_argument(
         "--draft",
         metavar="DRAFT",
-        help="guess tokens ahead, for the same story sooner: `ngram` (from the story alone), `corpus` (also from what is "
-        "usual in the model's training text), a token store, or a smaller model",
+        help="guess tokens ahead, for the same story sooner: `ngram` (from the story alone), `corpus` (also from "
+        "what is usual in the model's training text), a token store, or a smaller model",
     )
 
 

@@ -8,7 +8,6 @@ from typing import Literal, get_args
 
 from tokenizers import Tokenizer
 
-from fabula.corpus.build import cache_folder
 from fabula.corpus.store import TokenStore, is_store
 from fabula.errors import UserError, did_you_mean
 from fabula.generation.backend import Backend, Precision
@@ -124,6 +123,8 @@ def load_draft(
 
 def _corpus_statistics(name: str, folder: Path) -> CorpusStatistics:
     """Read corpus statistics from a file, or count a token store's, once: they are kept with other built things."""
+    from fabula.corpus.build import cache_folder  # here: what builds corpora takes long to import
+
     if Path(name).is_file():
         return CorpusStatistics.load(Path(name))
     place = training_store(folder) if name == "corpus" else Path(name)

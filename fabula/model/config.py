@@ -1,5 +1,6 @@
 """The shape of a Llama, and `config.json`. Nothing here needs PyTorch."""
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,8 @@ def config_from_json(values: dict[str, Any], where: Path) -> LlamaConfig:
     if values.get("model_type") != "llama":
         raise UserError(f"{where}: model_type is {values.get('model_type')!r}; Fabula runs 'llama' models")
     rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
+    if not isinstance(rope, dict):
+        raise UserError(f"{where}: rope_parameters or rope_scaling is {rope!r}; it must be an object")
     if rope.get("rope_type", rope.get("type", "default")) != "default":
         raise UserError(f"{where}: scaled RoPE ({rope}) is not supported; Fabula runs plain Llama models")
     if values.get("attention_bias") or values.get("mlp_bias") or values.get("hidden_act", "silu") != "silu":
@@ -93,7 +96,7 @@ def config_from_json(values: dict[str, Any], where: Path) -> LlamaConfig:
             intermediate=values["intermediate_size"],
             context=values.get("max_position_embeddings", 2048),
             tied=values.get("tie_word_embeddings", False),
-            rope_theta=float(rope.get("rope_theta", values.get("rope_theta", 10_000.0))),
+            rope_theta=rope.get("rope_theta", values.get("rope_theta", 10_000.0)),
             norm_epsilon=values.get("rms_norm_eps", 1e-6),
             initializer_range=values.get("initializer_range", 0.02),
         )
@@ -102,6 +105,11 @@ def config_from_json(values: dict[str, Any], where: Path) -> LlamaConfig:
     sizes = (config.vocab_size, config.hidden, config.layers, heads, config.kv_heads, config.intermediate)
     if not all(isinstance(size, int) and size > 0 for size in (*sizes, config.context)):
         raise UserError(f"{where}: a size is not a whole number above 0")
+    for name, number in (("rope_theta", config.rope_theta), ("rms_norm_eps", config.norm_epsilon)):
+        if not isinstance(number, int | float) or not 0 < number < math.inf:
+            raise UserError(f"{where}: {name} = {number!r} must be a finite number above 0")
+    if values.get("tie_word_embeddings", False) not in (True, False):
+        raise UserError(f"{where}: tie_word_embeddings = {config.tied!r} must be true or false")
     if config.hidden % heads or config.head_width % 2 or heads % config.kv_heads:
         raise UserError(f"{where}: {config.hidden} wide, {heads} heads, {config.kv_heads} key heads don't fit together")
     if values.get("head_dim") not in (None, config.head_width):

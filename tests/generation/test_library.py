@@ -28,8 +28,6 @@ from fabula.generation.native.build import (
 from fabula.generation.native.library import open_library
 from tests.generation.small_kernel import write_small_kernel
 
-DRIVER = Path(__file__).parent / "native" / "fuzz_kernel.c"
-
 
 def has_compiler() -> bool:
     try:
@@ -360,17 +358,6 @@ def test_a_driver_with_a_fault_is_stopped(
     done = run_program(tmp_path / "driver")
     assert report in done.stderr
     assert (done.returncode != 0) == bool(fault), done.stderr
-
-
-@needs_compiler
-@pytest.mark.slow
-@pytest.mark.parametrize("sanitizer", ["address", "thread"])
-def test_the_kernel_stays_inside_its_memory_and_its_threads_apart(tmp_path: Path, sanitizer: Sanitizer) -> None:
-    if not DRIVER.exists():
-        pytest.skip(f"{DRIVER.name} is not written yet")
-    build(tmp_path / "fuzz_kernel", driver=DRIVER, sanitizer=sanitizer)
-    done = run_program(tmp_path / "fuzz_kernel")
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-8000:]
 
 
 @needs_compiler

@@ -215,6 +215,11 @@ def test_weights_of_another_shape_are_named(checkpoint, change, message):
         ({"num_hidden_layers": 0}, "whole number"),
         ({"num_attention_heads": 5}, "don't fit together"),
         ({"num_key_value_heads": 3}, "don't fit together"),
+        ({"rms_norm_eps": "1e-6"}, "rms_norm_eps = '1e-6' must be a finite number above 0"),
+        ({"rms_norm_eps": float("nan")}, "rms_norm_eps = nan"),
+        ({"rope_parameters": {"rope_theta": -1}}, "rope_theta = -1"),
+        ({"rope_parameters": [1]}, "must be an object"),
+        ({"tie_word_embeddings": "yes"}, "must be true or false"),
     ],
 )
 def test_a_config_that_is_no_plain_llama_is_refused(checkpoint, changes, message):

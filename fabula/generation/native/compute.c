@@ -182,7 +182,8 @@ INLINE void tile_int4(const struct product *p, int block, int token, const int T
             }
         if (token == 0) fetch(weights, offset, AHEAD_INT4, 8, block_bytes, R);
         UNROLL for (int i = 0; i < R * VECTORS; i++) {
-            floats of_group = from_bfloat16(of_weights + ((int64_t)(i / VECTORS) * groups + g) * BLOCK + i % VECTORS * WIDTH);
+            const uint16_t *of_block = of_weights + ((int64_t)(i / VECTORS) * groups + g) * BLOCK;
+            floats of_group = from_bfloat16(of_block + i % VECTORS * WIDTH);
             UNROLL for (int t = 0; t < T; t++)
                 y[t][i] += __builtin_convertvector(sum[t][i], floats) * (of_group * scales[(int64_t)t * groups + g]);
         }
@@ -430,8 +431,8 @@ static float best_scale(const float *x) {
     float extreme = x[0], best = 0, least = INFINITY;
     for (int i = 1; i < GROUP_INT4; i++) extreme = fabsf(x[i]) > fabsf(extreme) ? x[i] : extreme;
     if (fabsf(extreme) <= TINY) return 0;
-    for (int quarters = 25; quarters <= 37; quarters += 2) {
-        const float scale = as_float((uint32_t)to_bfloat16(extreme * -4.0f / (float)quarters) << 16);
+    for (int halves = 12; halves <= 19; halves++) { /* 16: the grid that such weights were rounded to before */
+        const float scale = as_float((uint32_t)to_bfloat16(extreme * -2.0f / (float)halves) << 16);
         const float factor = 1.0f / scale;
         floats sum[VECTORS] = {0};
         for (int i = 0; i < GROUP_INT4; i += WIDTH) {

@@ -60,7 +60,7 @@ struct compute {
     const char *name;
     /* Multiply blocks `first` to `last` (exclusive; pairs of blocks for SWIGLU). */
     void (*multiply)(const struct product *product, int32_t first, int32_t last);
-    /* Bring one row of K numbers into the form that a precision needs; with gains (of `width` numbers) after RMSNorm. */
+    /* Bring one row of K numbers into a precision's form; with gains (of `width` numbers) after RMSNorm. */
     void (*prepare)(struct activations *to, int32_t precision, int32_t row, const float *x, const float *gains,
                     int32_t width, float epsilon);
     void (*attend)(const struct attention *attention);

@@ -99,8 +99,8 @@ FABULA_API void fabula_attach(struct fabula_model *model, const void *embedding,
 FABULA_API struct fabula_slot *fabula_slot_new(const struct fabula_model *model, int32_t capacity);
 FABULA_API void fabula_slot_free(struct fabula_slot *slot);
 
-/* Read tokens. Returns the rows of logits, or -1 for feeds that can't be (a token, position or count out of range) or
- * memory that isn't there; then nothing was read. */
+/* Read tokens. Returns the rows of logits, or -1 for feeds that can't be (a token, position or count out of range, a
+ * slot twice) or memory that isn't there; then nothing was read. */
 FABULA_API int32_t fabula_read(struct fabula_model *model, const struct fabula_feed *feeds, int32_t count);
 
 /* Return a row of the last read's logits, (V,). */

@@ -108,7 +108,8 @@ static void lay_out(struct fabula_model *m, struct matrix *matrix, int32_t kind)
 }
 
 static int possible(const struct fabula_shape *s) {
-    const int32_t sizes[] = {s->vocab_size, s->hidden, s->layers, s->heads, s->kv_heads, s->head_width, s->intermediate};
+    const int32_t sizes[] = {s->vocab_size, s->hidden,     s->layers,      s->heads,
+                             s->kv_heads,   s->head_width, s->intermediate};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         if (sizes[i] < 1 || sizes[i] > 1 << 24) return 0;
     return s->context >= 1 && s->context <= MOST_POSITIONS && s->heads % s->kv_heads == 0 && s->head_width % 2 == 0 &&

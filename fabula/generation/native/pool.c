@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define WATCHES 300       /* looks before a waiting thread yields its core: about 5 microseconds */
-#define IDLE_WATCHES 20000 /* looks before a thread without a job sleeps: some 300 microseconds, more than between reads */
+#define IDLE_WATCHES 20000 /* looks before a thread without a job sleeps: some 300 microseconds */
 #define LINE 64           /* bytes of a cache line: numbers that several threads write stand apart */
 
 struct pool {

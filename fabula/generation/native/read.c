@@ -16,7 +16,8 @@ struct fabula_slot *fabula_slot_new(const struct fabula_model *m, int32_t capaci
                         (slot->bfloat16 ? 2 : 4);
     slot->bytes = 2 * slot->layer_bytes * (size_t)m->shape.layers;
     const int fits = 2.0 * (double)slot->layer_bytes * m->shape.layers < MOST_BYTES;
-    slot->memory = !fits ? NULL : map_zeros(slot->bytes); /* zeros: what no token has written yet is multiplied by 0, and may not be NaN */
+    /* Zeros: what no token has written yet is multiplied by 0, and may not be NaN. */
+    slot->memory = fits ? map_zeros(slot->bytes) : NULL;
     if (slot->memory) return slot;
     free(slot);
     return NULL;
@@ -29,7 +30,8 @@ void fabula_slot_free(struct fabula_slot *slot) {
 }
 
 /* One head's keys (or values) in one layer. */
-static char *cached(const struct fabula_slot *slot, const struct fabula_shape *s, int32_t layer, int32_t head, int values) {
+static char *cached(const struct fabula_slot *slot, const struct fabula_shape *s, int32_t layer, int32_t head,
+                    int values) {
     return slot->memory + ((size_t)layer * 2 + (size_t)values) * slot->layer_bytes +
            (size_t)head * (slot->layer_bytes / (size_t)s->kv_heads);
 }
@@ -205,7 +207,8 @@ static int renew(struct arena *arena, size_t bytes) {
 
 static int make_room(struct fabula_model *m, int32_t tokens, int32_t rows, int32_t positions) {
     const struct fabula_shape *s = &m->shape;
-    const size_t heads = (size_t)round_up(s->heads * s->head_width, PADDING), wide = (size_t)round_up(s->intermediate, PADDING);
+    const size_t heads = (size_t)round_up(s->heads * s->head_width, PADDING);
+    const size_t wide = (size_t)round_up(s->intermediate, PADDING);
     size_t widest = (size_t)m->hidden > heads ? (size_t)m->hidden : heads;
     widest = widest > wide ? widest : wide;
     positions = round_up(positions, BLOCK);

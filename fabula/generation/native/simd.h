@@ -109,7 +109,8 @@ INLINE ints signed_dot4(ints sum, words weights, int32_t x) { /* |x| * (sign(x) 
 #elif defined(__ARM_FEATURE_DOTPROD)
 #define SIGNED_BYTES 1
 INLINE ints dot4(ints sum, words weights, int32_t x) {
-    return (ints)vdotq_s32((int32x4_t)sum, vreinterpretq_s8_u32((uint32x4_t)weights), vreinterpretq_s8_s32(vdupq_n_s32(x)));
+    int8x16_t four_times = vreinterpretq_s8_s32(vdupq_n_s32(x));
+    return (ints)vdotq_s32((int32x4_t)sum, vreinterpretq_s8_u32((uint32x4_t)weights), four_times);
 }
 INLINE ints signed_dot4(ints sum, words weights, int32_t x) { return dot4(sum, weights ^ 0x80808080u, x); }
 #else
