@@ -13,6 +13,8 @@ FABULA_API int answer(void);
 FABULA_API const char *names(void);
 """,
     "pool.c": '#include "kernel.h"\nint answer(void) { return 1; }\n',
+    "memory.c": '#include "kernel.h"\nint idle_memory(void);\nint idle_memory(void) { return 0; }\n',
+    "read.c": '#include "kernel.h"\nint idle_read(void);\nint idle_read(void) { return 0; }\n',
     "model.c": """
 #include "kernel.h"
 const char *name_portable(void);

@@ -24,9 +24,9 @@ def folder(tmp_path_factory):
 
 def test_the_readmes_snippet_runs_with_only_the_path_changed(folder, capsys):
     """It is the reference card's own, with its settings: bfloat16, device_map="auto", 0.7, 0.9, 1.1."""
-    block = re.search(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert block
-    code, changed = re.subn(r'model_path = "[^"]*"', f'model_path = "{folder}"', block[1])
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (block,) = (block for block in blocks if "transformers" in block)
+    code, changed = re.subn(r'model_path = "[^"]*"', f'model_path = "{folder}"', block)
     assert changed == 1
     for setting in ("torch_dtype=torch.bfloat16", 'device_map="auto"', "temperature=0.7", "top_p=0.9"):
         assert setting in code
