@@ -158,6 +158,7 @@ class NativeBackend:
         try:
             self._pack_all()
             self._attach()
+            weights.let_go()
         except MemoryError:
             raise UserError(f"{weights.folder}: no memory for the model in {precision}") from None
         self._rows_read = 0
@@ -249,7 +250,9 @@ class NativeBackend:
             gate_up = [f"{prefix}mlp.{part}_proj.weight" for part in ("gate", "up")]
             self._pack(GATE_UP, layer, gate_up, _alternating(*(self._rows(name) for name in gate_up)))
             self._pack_one(DOWN, layer, f"{prefix}mlp.down_proj.weight")
+            self._weights.let_go()
         self._pack_one(HEAD, 0, "lm_head.weight")
+        self._weights.let_go()
 
     def _rows(self, name: str) -> NDArray[np.uint64]:
         return self._weights.matrix(name).row_addresses()

@@ -2,6 +2,7 @@
 
 import json
 import math
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,7 @@ class Weights:
             UserError: a file is missing or damaged, or the weights are not those that config.json describes.
         """
         self.folder = folder
+        self._files: list[mmap.mmap] = []
         self._maps: list[NDArray[np.uint8]] = []
         self._found: dict[str, Matrix] = {}
         for path in weight_files(folder):
@@ -64,6 +66,12 @@ class Weights:
             unexpected.remove(name)
         if unexpected:
             raise UserError(f"{folder}: unexpected weight {min(unexpected)}")
+
+    def let_go(self) -> None:
+        """Give the memory of what was read back to the system; what is looked at again is read from the file again."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            for file in self._files:
+                file.madvise(mmap.MADV_DONTNEED)
 
     def matrix(self, name: str) -> Matrix:
         """Return a weight by its name in the file."""
@@ -99,7 +107,9 @@ class Weights:
 
     def _add(self, path: Path) -> None:
         header = read_header(path)
-        mapped = np.memmap(path, np.uint8, "r")
+        with path.open("rb") as file:
+            self._files.append(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        mapped = np.frombuffer(self._files[-1], np.uint8)
         self._maps.append(mapped)
         for name, entry in header.items():
             if name.endswith("rotary_emb.inv_freq"):
