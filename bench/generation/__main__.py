@@ -11,7 +11,8 @@ The peers live in an environment of their own, which --peers names:
   peers/bin/pip install torch openvino "optimum-intel[openvino]" nncf
   CMAKE_ARGS=-DGGML_NATIVE=ON peers/bin/pip install --no-binary llama-cpp-python llama-cpp-python
 
-(A CPU build of torch is enough. llama-cpp-python is compiled on this machine, for this CPU; its ready-made packages leave out newer instructions.)
+(A CPU build of torch is enough. llama-cpp-python is compiled on this machine, for this CPU; its ready-made packages
+leave out newer instructions.)
 `transformers` is taken from the environment that runs this.
 """
 
