@@ -4,7 +4,7 @@ VENV := .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-NATIVE := fabula/generation/native
+NATIVE := fabula/native
 
 .PHONY: setup kernel demo test test-all lint format clean
 

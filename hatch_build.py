@@ -12,7 +12,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from packaging.tags import platform_tags
 
-NATIVE = "fabula/generation/native"
+NATIVE = "fabula/native"
 
 
 class KernelHook(BuildHookInterface):  # type: ignore[type-arg]

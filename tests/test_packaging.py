@@ -12,13 +12,13 @@ import pytest
 from packaging.tags import sys_tags
 from packaging.utils import parse_wheel_filename
 
-from fabula.generation.native.build import COMPILED_ONCE, COMPILED_PER_SET, LIBRARY, RECORD, BuildError, find_compiler
+from fabula.native.build import COMPILED_ONCE, COMPILED_PER_SET, LIBRARY, RECORD, BuildError, find_compiler
 from tests.conftest import ROOT
 from tests.generation.small_kernel import write_small_kernel
 
-NATIVE = "fabula/generation/native"
+NATIVE = "fabula/native"
 NO_COMPILER = {"CC": "no-such-compiler"}
-ASK = "from fabula.generation.native.library import *; print(type(library()).__name__, why_not())"
+ASK = "from fabula.native.library import *; print(type(library()).__name__, why_not())"
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +139,7 @@ def test_an_installation_without_the_kernel_can_build_it_later(unpacked: Path, t
     wheel, _ = make("wheel", unpacked, tmp_path / "dist", **NO_COMPILER)
     site = tmp_path / "site"
     assert installed(wheel, site).startswith("NoneType")
-    command = [sys.executable, "-m", "fabula.generation.native.build"]
+    command = [sys.executable, "-m", "fabula.native.build"]
     subprocess.run(command, cwd=site, check=True, capture_output=True)
     done = subprocess.run([sys.executable, "-c", ASK], cwd=site, capture_output=True, text=True, check=True)
     assert done.stdout == "CDLL \n"

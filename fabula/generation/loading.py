@@ -34,7 +34,7 @@ def load_backend(
     Raises:
         UserError: the folder can't be used, or the backend asked for isn't there.
     """
-    from fabula.generation.native.library import library, why_not
+    from fabula.native.library import library, why_not
 
     if backend not in get_args(BackendName):
         raise UserError(f"backend = {backend!r}: {did_you_mean(str(backend), get_args(BackendName))}")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fabula.generation.native.build import (
+from fabula.native.build import (
     HERE,
     INSTRUCTION_SETS,
     LIBRARY,
@@ -25,7 +25,7 @@ from fabula.generation.native.build import (
     find_compiler,
     install,
 )
-from fabula.generation.native.library import open_library
+from fabula.native.library import open_library
 from tests.generation.small_kernel import write_small_kernel
 
 
@@ -226,7 +226,7 @@ def test_the_switch_is_obeyed_when_installing_and_when_running(built: Path, monk
 
 
 def test_a_library_that_was_never_built_says_how_to_build_it(folder: Path) -> None:
-    assert refused(folder) == "it was not built; to build it run: python -m fabula.generation.native.build"
+    assert refused(folder) == "it was not built; to build it run: python -m fabula.native.build"
 
 
 @needs_compiler
@@ -279,7 +279,7 @@ def test_a_damaged_record_is_refused(folder: Path, content: bytes) -> None:
 def asked(**environment: str) -> list[str]:
     """What a process of its own, with a library of its own, says."""
     code = (
-        "from fabula.generation.native.library import library, why_not;"
+        "from fabula.native.library import library, why_not;"
         "print(type(library()).__name__, library() is library(), why_not(), sep='|')"
     )
     command = [sys.executable, "-c", code]
@@ -306,7 +306,7 @@ def test_the_sources_compile_without_a_warning(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.slow
 def test_the_command_compiles_without_a_warning(tmp_path: Path) -> None:
     target = tmp_path / LIBRARY
-    command = [sys.executable, "-m", "fabula.generation.native.build", "--strict", "--target", str(target)]
+    command = [sys.executable, "-m", "fabula.native.build", "--strict", "--target", str(target)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

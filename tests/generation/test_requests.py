@@ -20,7 +20,7 @@ from fabula.generation.drafts.model import ModelDraft
 from fabula.generation.drafts.ngram import NgramDraft
 from fabula.generation.engine import Request, Story
 from fabula.generation.loading import load_backend
-from fabula.generation.native.library import library
+from fabula.native.library import library
 from tests.generation.test_stops import before_stop
 from tests.tiny import STORIES, tiny_checkpoint, tiny_model, tiny_tokenizer
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fabula.generation.native.library import library, why_not
+from fabula.native.library import library, why_not
 from tests.tiny import tiny_checkpoint
 
 SLOW = ("torch", "transformers", "pyarrow", "scipy", "matplotlib", "huggingface_hub", "httpx", "httpx2", "requests")

@@ -22,7 +22,7 @@ from tests.generation.engines import RULE
 from tests.model.reference import reference_model
 from tests.tiny import tiny_checkpoint, tiny_model, tiny_tokenizer
 
-native_library = importlib.import_module("fabula.generation.native.library")
+native_library = importlib.import_module("fabula.native.library")
 VOCABULARY = tiny_tokenizer().get_vocab_size()
 PROMPT = "Once upon a time"
 CONTEXT = 48

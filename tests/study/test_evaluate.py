@@ -13,7 +13,7 @@ from fabula.cli import main
 from fabula.corpus import storyworld
 from fabula.corpus.tokenizer import id_count, train_bpe
 from fabula.errors import UserError
-from fabula.generation.native.library import library, why_not
+from fabula.native.library import library, why_not
 from fabula.study.evaluate import NATIVE_ROWS, evaluate, story_losses, torch_losses
 from fabula.study.stories import HeldOutStory, same_encoding
 from tests.model.reference import reference_model
@@ -235,7 +235,7 @@ def test_the_kernel_measures_on_the_cpu_only(folder, store):
 
 
 def test_without_a_kernel_a_precision_is_refused(folder, store, monkeypatch):
-    monkeypatch.setattr("fabula.generation.native.library", lambda: None)
+    monkeypatch.setattr("fabula.native.library", lambda: None)
     with pytest.raises(UserError, match="the native kernel can't be used"):
         evaluate(folder, store, precision="int8")
 

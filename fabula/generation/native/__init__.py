@@ -1,4 +1,4 @@
-"""The native CPU backend: the C kernel beside this file, a few hundred lines, through ctypes.
+"""The native CPU backend: the C kernel of `fabula.native` through ctypes.
 
 Its weights are packed when a model is loaded: as float32 or bfloat16 they are those of the folder, as int8 (a scale
 for each row) and int4 (one for each row and 64 columns) they are rounded. Activations are float32 with float32
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fabula.errors import UserError, did_you_mean
 from fabula.generation.backend import Draw, Drawn, Feed, Floats, Precision, Tokens
-from fabula.generation.native.library import library, why_not
+from fabula.native.library import library, why_not
 from fabula.generation.native.weights import DTYPES, Weights
 from fabula.model.config import LlamaConfig
 from fabula.model.folder import load_config, stored_dtype

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from fabula.generation.backend import Feed, Floats, Precision
 from fabula.generation.native import NativeBackend, _declared, _Shape
-from fabula.generation.native.library import library
+from fabula.native.library import library
 from fabula.generation.native.weights import Weights
 from fabula.model.folder import WEIGHTS
 from fabula.model.llama import Llama

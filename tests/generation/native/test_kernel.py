@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from fabula.generation.backend import Draw, Feed
 from fabula.generation.native import NativeBackend
-from fabula.generation.native.library import library, why_not
+from fabula.native.library import library, why_not
 from fabula.generation.sampling import Sampling
 from tests.generation.native.models import (
     DTYPES,

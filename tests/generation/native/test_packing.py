@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from fabula.generation.native.library import library, why_not
+from fabula.native.library import library, why_not
 from fabula.model.llama import Llama
 from tests.generation.native.models import SETS, error, native, random_model, read_all
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fabula.generation.native.build import BuildError, Sanitizer, build, find_compiler
+from fabula.native.build import BuildError, Sanitizer, build, find_compiler
 
 DRIVER = Path(__file__).with_name("fuzz_kernel.c")
 CASES: dict[Sanitizer, int] = {"none": 2000, "address": 300, "thread": 150}

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from fabula.errors import UserError
 from fabula.generation.native import MOST_POSITIONS, NativeBackend
-from fabula.generation.native.library import library, why_not
+from fabula.native.library import library, why_not
 from fabula.generation.native.weights import Weights
 from fabula.model.folder import WEIGHTS, WEIGHTS_INDEX, load_config
 from tests.tiny import tiny_checkpoint, tiny_model

@@ -36,8 +36,8 @@ def open_library(folder: Path) -> ctypes.CDLL | str:
     It must be, to the byte, the file that was built of the sources beside it: one of other sources may compute
     something else, and a damaged one would end the process.
     """
-    # Here: `python -m fabula.generation.native.build` must not find itself imported by its own package.
-    from fabula.generation.native.build import COMMAND, LIBRARY, RECORD, SWITCH, fingerprint
+    # Here: `python -m fabula.native.build` must not find itself imported by its own package.
+    from fabula.native.build import COMMAND, LIBRARY, RECORD, SWITCH, fingerprint
 
     if os.environ.get(SWITCH) == "0":
         return f"{SWITCH}=0 switches it off"

@@ -1,4 +1,4 @@
-"""Compile the native kernel; as a command: `python -m fabula.generation.native.build`.
+"""Compile the native kernel; as a command: `python -m fabula.native.build`.
 
 Most of the sources are compiled once for every instruction set that the compiler knows; the kernel chooses among them
 when it runs. Nothing here needs Fabula or anything else that must be installed: the installer loads this file alone.
@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 LIBRARY = "_kernel.dylib" if sys.platform == "darwin" else "_kernel.so"
 RECORD = "_kernel.json"
 """Says of which sources the library beside it was made, and its hash; or why there is none."""
-COMMAND = "python -m fabula.generation.native.build"
+COMMAND = "python -m fabula.native.build"
 SWITCH = "FABULA_KERNEL"
 """Environment variable; 0: don't build the kernel, and don't use it."""
 
