@@ -24,8 +24,8 @@ SWITCH = "FABULA_KERNEL"
 """Environment variable; 0: don't build the kernel, and don't use it."""
 
 COMPILERS = ("cc", "gcc", "clang")
-COMPILED_ONCE = ("model.c", "read.c", "memory.c", "pool.c")
-COMPILED_PER_SET = ("compute.c", "sampling.c")
+COMPILED_ONCE = ("model.c", "read.c", "memory.c", "pool.c", "training.c")
+COMPILED_PER_SET = ("compute.c", "sampling.c", "train_attention.c", "train_layers.c")
 FLAGS = ("-std=c11", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno", "-pthread")
 WARNINGS = ("-Wall", "-Wextra")
 LIBRARIES = ("-lm",)

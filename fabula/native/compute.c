@@ -497,6 +497,8 @@ static float log_probability(const float *logits, int32_t V, int32_t token) {
 }
 
 /* Of sampling.c. */
+extern const struct attention_kernels NAMED(fabula_attention_kernels, ISA);
+extern const struct layer_kernels NAMED(fabula_layer_kernels, ISA);
 void NAMED(fabula_draw_one, ISA)(struct fabula_draw *draw, int32_t vocab_size, void *scratch);
 
 const struct compute NAMED(fabula_compute, ISA) = {
@@ -507,4 +509,6 @@ const struct compute NAMED(fabula_compute, ISA) = {
     .pack = pack,
     .log_probability = log_probability,
     .draw = NAMED(fabula_draw_one, ISA),
+    .attention = &NAMED(fabula_attention_kernels, ISA),
+    .layers = &NAMED(fabula_layer_kernels, ISA),
 };

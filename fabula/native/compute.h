@@ -3,6 +3,7 @@
 #define FABULA_COMPUTE_H
 
 #include "kernel.h"
+#include "training.h"
 
 #define PADDING 64     /* rows are padded to a multiple of so many columns */
 #define GROUP_INT8 256 /* columns that share a scale of activations; a row's last group may be shorter */
@@ -68,6 +69,11 @@ struct compute {
     void (*pack)(struct matrix *matrix, int32_t block, const float *rows);
     float (*log_probability)(const float *logits, int32_t vocab_size, int32_t token);
     void (*draw)(struct fabula_draw *draw, int32_t vocab_size, void *scratch);
+    const struct attention_kernels *attention;
+    const struct layer_kernels *layers;
 };
+
+/* Choose by name, or with NULL the best of this machine (model.c). NULL: it isn't there. */
+const struct compute *fabula_choose_compute(const char *name);
 
 #endif

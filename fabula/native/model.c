@@ -57,7 +57,7 @@ static int32_t available(const struct compute *found[5]) {
     return n;
 }
 
-static const struct compute *choose_compute(const char *name) {
+const struct compute *fabula_choose_compute(const char *name) {
     const struct compute *found[5];
     const int32_t n = available(found);
     for (int32_t i = 0; i < n; i++)
@@ -65,7 +65,7 @@ static const struct compute *choose_compute(const char *name) {
     return NULL;
 }
 
-const char *fabula_instruction_set(void) { return choose_compute(NULL)->name; }
+const char *fabula_instruction_set(void) { return fabula_choose_compute(NULL)->name; }
 
 /* ---- The model ----------------------------------------------------------------------------------------------- */
 
@@ -118,7 +118,7 @@ static int possible(const struct fabula_shape *s) {
 
 struct fabula_model *fabula_model_new(const struct fabula_shape *shape, int32_t precision, int32_t threads,
                                       const char *instruction_set) {
-    const struct compute *compute = choose_compute(instruction_set);
+    const struct compute *compute = fabula_choose_compute(instruction_set);
     if (!compute || !possible(shape) || precision < FABULA_IN_FLOAT32 || precision > FABULA_IN_INT4) return NULL;
     struct fabula_model *m = calloc(1, sizeof *m);
     if (!m) return NULL;
