@@ -1,8 +1,8 @@
 """From logits to the next token in PyTorch, with the meaning and the order that `transformers` gives to each parameter.
 
-`fabula/native/sampling.c` computes the same. Hostile logits have answers too: NaN counts as minus infinity, plus infinity as
-the largest float32, and where nothing is left to draw, the first token that no bias bans is drawn (token 0 when all
-are banned).
+`fabula/native/sampling.c` computes the same. Hostile logits have answers too: NaN counts as minus infinity, plus
+infinity as the largest float32, and where nothing is left to draw, the first token that no bias bans is drawn (token 0
+when all are banned).
 
 Shapes: B stories, V vocabulary.
 """

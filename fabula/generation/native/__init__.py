@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from fabula.errors import UserError, did_you_mean
 from fabula.generation.backend import Draw, Drawn, Feed, Floats, Precision, Tokens
-from fabula.native.library import library, why_not
 from fabula.generation.native.weights import DTYPES, Weights
 from fabula.model.config import LlamaConfig
 from fabula.model.folder import load_config, stored_dtype
+from fabula.native.library import library, why_not
 
 PRECISIONS = {"float32": 0, "bfloat16": 1, "int8": 2, "int4": 3}
 QKV, OUT, GATE_UP, DOWN, HEAD = range(5)

@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 
 from fabula.generation.backend import Feed, Floats, Precision
 from fabula.generation.native import NativeBackend, _declared, _Shape
-from fabula.native.library import library
 from fabula.generation.native.weights import Weights
 from fabula.model.folder import WEIGHTS
 from fabula.model.llama import Llama
+from fabula.native.library import library
 from tests.tiny import tiny_model
 
 PRECISIONS: list[Precision] = ["float32", "bfloat16", "int8", "int4"]

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from fabula.generation.backend import Draw, Feed
 from fabula.generation.native import NativeBackend
-from fabula.native.library import library, why_not
 from fabula.generation.sampling import Sampling
+from fabula.native.library import library, why_not
 from tests.generation.native.models import (
     DTYPES,
     FUSED,

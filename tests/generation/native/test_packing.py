@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from fabula.native.library import library, why_not
 from fabula.model.llama import Llama
+from fabula.native.library import library, why_not
 from tests.generation.native.models import SETS, error, native, random_model, read_all
 
 pytestmark = pytest.mark.skipif(library() is None, reason=why_not())

@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from fabula.errors import UserError
 from fabula.generation.native import MOST_POSITIONS, NativeBackend
-from fabula.native.library import library, why_not
 from fabula.generation.native.weights import Weights
 from fabula.model.folder import WEIGHTS, WEIGHTS_INDEX, load_config
+from fabula.native.library import library, why_not
 from tests.tiny import tiny_checkpoint, tiny_model
 
 pytestmark = pytest.mark.skipif(library() is None, reason=why_not())
