@@ -91,6 +91,10 @@ class Train:
     """Optimizer steps in the whole run."""
     tokens_per_step: Count = 262_144
     """Positions in one step's batch over all processes: a multiple of `model.context`."""
+    ramp_from: CountOrZero = 0
+    """Positions in the first steps' batches, which then grow by as many at a time to `tokens_per_step`; 0: no ramp."""
+    ramp_fraction: BelowOne = 0.25
+    """Share of the steps in which the batch grows."""
     micro_batch: Count = 8
     """Windows in one forward pass of one process; gradients accumulate until the step's batch is complete."""
     packing: Literal["stories", "stream"] = "stories"
@@ -99,6 +103,8 @@ class Train:
     """Decides the initial weights and the order of the data."""
     gradient_clip: NotNegative = 1.0
     """Largest allowed norm of the gradient; 0: no clipping."""
+    z_loss: NotNegative = 0.0
+    """Weight of the squared log of the softmax's normalizer in what is minimized; the reported loss is without it."""
     save_every: Count = 100
     """Steps between resume states: the most that a sudden death can lose."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -106,7 +112,7 @@ class Train:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the matrix products; weights and optimizer stay float32. `auto`: bfloat16 where that is clearly faster."""
     compile: Literal["auto", "on", "off"] = "auto"
-    """torch.compile; `auto`: on CUDA, and on a CPU with a C++ compiler when the run is long enough to pay for it."""
+    """torch.compile; `auto`: on CUDA, and in long runs on a CPU that has a C++ compiler but not Fabula's own kernel."""
     threads: CountOrZero = 0
     """CPU threads; 0: one for each processor at hand."""
     loss_chunk: Count = 2_048
@@ -117,12 +123,12 @@ class Train:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """AdamW (Loshchilov and Hutter, 2019)."""
+    """AdamW (Loshchilov and Hutter, 2019), or Muon (Jordan et al., 2024) with AdamW for what isn't its own."""
 
-    kind: Literal["adamw"] = "adamw"
-    """The update rule."""
+    kind: Literal["adamw", "muon"] = "adamw"
+    """`adamw` for all parameters. `muon`: Muon for the matrices inside the blocks, AdamW for the rest."""
     learning_rate: Positive = 5e-4
-    """Peak learning rate; the schedule scales it."""
+    """Peak learning rate of AdamW; the schedule scales it."""
     weight_decay: NotNegative = 0.01
     """Decoupled weight decay."""
     decay: Literal["all", "matrices"] = "matrices"
@@ -133,20 +139,30 @@ class Optimizer:
     """Decay of the gradient's mean square."""
     epsilon: Positive = 1e-8
     """Added to the root of the mean square."""
+    base_width: CountOrZero = 0
+    """`model.hidden` at which `learning_rate` was found, to fit it to this model's by µP's rule; 0: taken as it is."""
+    matrix_learning_rate: Positive = 0.02
+    """Muon: peak learning rate, the spectral norm of a step of a square matrix; the schedule scales it."""
+    momentum: BelowOne = 0.95
+    """Muon: decay of the gradient's mean (Nesterov's)."""
+    matrix_weight_decay: NotNegative = 0.0
+    """Muon: decoupled weight decay."""
 
 
 @dataclass(frozen=True)
 class Schedule:
     """How the learning rate (and with OneCycle beta1) moves over the run."""
 
-    kind: Literal["onecycle", "cosine", "constant"] = "onecycle"
-    """`onecycle`: torch's OneCycleLR. `cosine`: linear warm-up, cosine decay. `constant`: linear warm-up, then flat."""
+    kind: Literal["onecycle", "cosine", "constant", "trapezoid"] = "onecycle"
+    """`onecycle`: torch's; else linear warm-up, then `cosine` decay, `constant`, or `trapezoid`: flat, then falling."""
     warmup_fraction: Annotated[float, Range(0, 1, high_open=True)] = 0.3
     """Share of the steps in which the learning rate rises."""
     div_factor: Annotated[float, Range(1)] = 25.0
     """OneCycle: the first learning rate is the peak divided by this."""
     final_div_factor: Annotated[float, Range(1)] = 1e4
-    """The last learning rate is this many times below OneCycle's first one, or below cosine's peak."""
+    """The last learning rate is this many times below OneCycle's first one, or below the others' peak."""
+    decay_fraction: Annotated[float, Range(0, 1)] = 0.5
+    """Trapezoid: share of the steps, the last ones, in which the learning rate falls."""
     cycle_beta1: bool = True
     """OneCycle: whether beta1 falls while the learning rate rises, and rises while it falls."""
     beta1_low: BelowOne = 0.85
@@ -204,8 +220,15 @@ class Recipe:
             raise UserError(
                 f"train.tokens_per_step = {train.tokens_per_step} must be a multiple of model.context = {model.context}"
             )
+        if train.ramp_from and (train.ramp_from % model.context or train.tokens_per_step % train.ramp_from):
+            raise UserError(
+                f"train.ramp_from = {train.ramp_from} must be a multiple of model.context = {model.context} that "
+                f"divides train.tokens_per_step = {train.tokens_per_step} without remainder"
+            )
         if self.schedule.beta1_low > self.schedule.beta1_high:
             raise UserError("schedule.beta1_low must not be above schedule.beta1_high")
+        if self.schedule.kind == "trapezoid" and self.schedule.warmup_fraction + self.schedule.decay_fraction > 1:
+            raise UserError("schedule.warmup_fraction and schedule.decay_fraction must not add up to more than 1")
         beyond = [step for step in self.series.steps if step > train.steps]
         if beyond:
             raise UserError(f"series.steps holds {beyond[0]}, beyond the last step, train.steps = {train.steps}")
@@ -216,6 +239,18 @@ class Recipe:
     def windows_per_step(self) -> int:
         """Windows of `model.context` positions in one step's batch, over all processes."""
         return self.train.tokens_per_step // self.model.context
+
+    @property
+    def smallest_batch(self) -> int:
+        """Windows in the first step's batch, over all processes."""
+        return (self.train.ramp_from or self.train.tokens_per_step) // self.model.context
+
+    def windows_before(self, step: int) -> int:
+        """Return how many windows the first `step` batches hold: a ramp's stages, equally long, or all alike."""
+        stages = self.windows_per_step // self.smallest_batch
+        length = int(self.train.ramp_fraction * self.train.steps / max(stages - 1, 1))
+        stage = min(step // length, stages - 1) if length else stages - 1
+        return self.smallest_batch * (length * stage * (stage + 1) // 2 + (step - stage * length) * (stage + 1))
 
 
 SECTIONS: dict[str, type] = get_type_hints(Recipe)

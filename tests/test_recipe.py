@@ -4,7 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fabula import recipe as recipes
@@ -29,6 +29,16 @@ def test_the_reference_recipe_writes_every_field_out() -> None:
         1e4,
     )
     assert (recipe.schedule.beta1_low, recipe.schedule.beta1_high) == (0.85, 0.95)
+
+
+@pytest.mark.parametrize("name", ["nano", "small", "test-1"])
+def test_the_fast_recipes_train_the_same_model_on_half_the_tokens(name: str) -> None:
+    slow, fast = recipes.load(name), recipes.load(f"{name}-fast")
+    assert fast.tokenizer == slow.tokenizer
+    free = {"scale_residual_init": True}
+    assert dataclasses.replace(fast.model, **free) == dataclasses.replace(slow.model, **free)
+    slow_windows, fast_windows = (recipe.windows_before(recipe.train.steps) for recipe in (slow, fast))
+    assert 0.45 * slow_windows < fast_windows < 0.51 * slow_windows
 
 
 def test_every_field_has_a_sentence() -> None:
@@ -57,8 +67,11 @@ def test_every_field_has_a_sentence() -> None:
         ("[model]\nhidden = 12\nheads = 4", "model.hidden / model.heads = 3 must be even: rotary positions turn pairs"),
         ("[model]\nkv_heads = 5", "model.kv_heads = 5 must divide model.heads = 12"),
         ("[train]\ntokens_per_step = 1000", "must be a multiple of model.context = 2048"),
+        ("[train]\nramp_from = 3000", "train.ramp_from = 3000 must be a multiple of model.context = 2048"),
+        ("[train]\nramp_from = 6144", "divides train.tokens_per_step = 262144 without remainder"),
         ("[series]\nsteps = [5000]", "series.steps holds 5000, beyond the last step"),
         ("[corpus]\nsource = []", "corpus.source is empty"),
+        ("[schedule]\nkind = 'trapezoid'\ndecay_fraction = 0.8", "must not add up to more than 1"),
         ("steps", "not valid TOML"),
     ],
 )
@@ -101,12 +114,45 @@ def test_overrides_from_the_command_line() -> None:
     assert "train.steps: 4000 -> 1000" in changes
 
 
+@settings(deadline=None)
+@given(
+    steps=st.integers(1, 300),
+    stages=st.integers(1, 9),
+    unit=st.integers(1, 4),
+    fraction=st.floats(0, 1, exclude_max=True),
+)
+def test_a_ramp_grows_in_equal_stages(steps: int, stages: int, unit: int, fraction: float) -> None:
+    recipe = recipes.from_table(
+        {
+            "model": {"context": 16},
+            "train": {
+                "steps": steps,
+                "tokens_per_step": stages * unit * 16,
+                "ramp_from": unit * 16,
+                "ramp_fraction": fraction,
+            },
+        }
+    )
+    windows = [recipe.windows_before(step + 1) - recipe.windows_before(step) for step in range(steps)]
+    assert windows == sorted(windows)
+    assert set(windows) <= {unit * stage for stage in range(1, stages + 1)}
+    growing = [size for size in windows if size < stages * unit]
+    assert len(growing) <= fraction * steps
+    assert len({growing.count(size) for size in growing}) <= 1
+    assert recipe.windows_before(0) == 0
+
+
+def test_without_a_ramp_all_batches_are_alike() -> None:
+    assert [Recipe().windows_before(step) for step in (0, 1, 2000, 4000)] == [0, 128, 256_000, 512_000]
+
+
 @pytest.mark.parametrize("setting", [("train.stepps", "1"), ("train", "1"), ("x.y", "1"), ("train.steps", "1.5")])
 def test_wrong_overrides(setting: tuple[str, str]) -> None:
     with pytest.raises(UserError):
         recipes.override(Recipe(), dict([setting]))
 
 
+@settings(deadline=None)
 @given(
     st.fixed_dictionaries(
         {

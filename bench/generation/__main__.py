@@ -26,9 +26,10 @@ from pathlib import Path
 from bench.generation.contenders import PRECISIONS, contenders
 from bench.generation.contest import Contest, Plan
 from bench.generation.files import Forms, default_cache, random_model
-from bench.generation.machine import cores, describe
 from bench.generation.prompts import Prompts
-from bench.generation.tables import agreement, markdown, paste
+from bench.generation.tables import agreement, markdown
+from bench.machine import cores, describe
+from bench.tables import paste
 from fabula.errors import UserError
 from fabula.files import to_json
 from fabula.model.resolve import model_folder
@@ -48,7 +49,7 @@ def main() -> None:
     if parsed.json:
         parsed.json.write_text(to_json(found), encoding="utf-8")
     if parsed.markdown:
-        paste(parsed.markdown, markdown(found))
+        paste(parsed.markdown, "generation", markdown(found))
     print(markdown(found))
     for line in agreement(found):
         print(line)

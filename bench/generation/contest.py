@@ -11,11 +11,12 @@ from typing import Any
 
 from bench.generation.contenders import PRECISIONS, Contender, Precision
 from bench.generation.files import Forms
-from bench.generation.process import ContenderError, Process, busy
 from bench.generation.prompts import Prompts
+from bench.process import ContenderError, Process, busy
 from fabula.terminal import progress, say
 
 BYTES = {"float32": 4.0, "bfloat16": 2.0, "int8": 1.0, "int4": 0.5}
+WORKER = "bench.generation.worker"
 REST = 0.2
 """Seconds between two measurements, in which the last one's threads stop spinning."""
 DISTURBED_TOKENS = 50
@@ -133,7 +134,7 @@ class Contest:
         """Start a process, have it tell one token, and note how long that took."""
         spec = self.forms.spec(entry, self.plan.threads)
         python = self.forms.python(entry)
-        process = Process(spec, python, self.log)
+        process = Process(WORKER, spec, python, self.log)
         try:
             process.ask(do="tell", prompts=self.prompts.beginnings(0, 1), new=1)
         except ContenderError:
@@ -158,7 +159,7 @@ class Contest:
     def _start_reader(self) -> None:
         sizes = [int(self.forms.read_weights * BYTES[precision]) for precision in PRECISIONS]
         spec = {"engine": "reading", "sizes": sizes, "threads": self.plan.threads}
-        self._reader = Process(spec, self.forms.own_python, self.log)
+        self._reader = Process(WORKER, spec, self.forms.own_python, self.log)
 
     def _read(self) -> None:
         assert self._reader is not None

@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 
 from bench.generation.contenders import Contender
-from bench.generation.process import ContenderError, convert
+from bench.process import ROOT, ContenderError, environment
 from fabula import recipe as recipes
 from fabula.corpus import tokenizer as tokenizers
 from fabula.corpus.tokenizer import id_count
@@ -15,6 +17,10 @@ from fabula.model.config import LlamaConfig
 from fabula.model.folder import load_config, weight_files
 from fabula.model.layout import write_model
 from fabula.model.llama import Llama
+from fabula.terminal import say
+
+ERROR_LINE = re.compile(r"[\w.]+(Error|Exception): ")
+"""How a Python traceback names the reason."""
 
 
 def default_cache() -> Path:
@@ -102,3 +108,19 @@ class Forms:
                 arguments[1] = str(temporary)
                 convert(self.peers, arguments, self.place / f"{out.name}.log")
         return out
+
+
+def convert(python: str, arguments: list[str], log: Path) -> None:
+    """Run `bench.generation.convert` in the peers' environment.
+
+    Raises:
+        ContenderError: it couldn't.
+    """
+    command = [python, "-m", "bench.generation.convert", *arguments]
+    with log.open("wb") as errors:
+        done = subprocess.run(command, cwd=ROOT, env=environment(1), stdout=errors, stderr=errors, check=False)
+    if done.returncode:
+        lines = log.read_text(errors="replace").strip().splitlines()
+        errors_named = [line for line in lines if ERROR_LINE.match(line)]
+        say(f"the conversion's output is in {log}")
+        raise ContenderError(f"conversion failed: {(errors_named or lines or ['no reason given'])[-1]}")

@@ -1,12 +1,11 @@
 """What was measured, as Markdown."""
 
 import statistics
-from pathlib import Path
 from typing import Any
 
 from bench.generation.contenders import PRECISIONS
+from bench.tables import spread, table
 
-BEGIN, END = "<!-- generation: begin -->", "<!-- generation: end -->"
 HEAD = (
     "contender",
     "tok/s",
@@ -37,16 +36,6 @@ def markdown(found: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def paste(path: Path, text: str) -> None:
-    """Put the tables between their marks in a document."""
-    content = path.read_text(encoding="utf-8")
-    before, begin, rest = content.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise SystemExit(f"{path} has no {BEGIN} ... {END} to put the tables between")
-    path.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
-
-
 def _conditions(found: dict[str, Any]) -> str:
     plan, weights = found["plan"], found["weights_read_per_token"] / 1e6
     versions = dict.fromkeys(record["version"] for record in found["contenders"] if record["version"])
@@ -59,15 +48,13 @@ def _conditions(found: dict[str, Any]) -> str:
 
 def _limit(found: dict[str, Any], precision: str) -> str:
     rates = found["bytes_per_second"].get(precision)
-    return f" (memory reads {_spread([rate / 1e9 for rate in rates], 1)} GB/s)" if rates else ""
+    return f" (memory reads {spread([rate / 1e9 for rate in rates], 1)} GB/s)" if rates else ""
 
 
 def _table(records: list[dict[str, Any]], found: dict[str, Any]) -> list[str]:
     head = [name.replace("8 stories", f"{found['plan']['stories']} stories") for name in HEAD]
     rows = [[*map(str, _row(record, found))] for record in records]
-    shown = [column for column in range(len(head)) if any(row[column] for row in rows)]
-    lines = [head, ["---" if column == 0 else "---:" for column in range(len(head))], *rows]
-    return ["| " + " | ".join(line[column] for column in shown) + " |" for line in lines]
+    return table(head, rows)
 
 
 def _row(record: dict[str, Any], found: dict[str, Any]) -> tuple[str, ...]:
@@ -76,13 +63,13 @@ def _row(record: dict[str, Any], found: dict[str, Any]) -> tuple[str, ...]:
     kept = [pair["disturbed"] / pair["quiet"] for pair in record["disturbed"]]
     return (
         record["name"],
-        _spread(speeds),
+        spread(speeds),
         _share_of_limit(record, found),
-        _spread([1e3 * told["first"] for told in record["story"]]),
-        _spread([told["speed"] for told in record["prompt"]]),
-        _spread([told["speed"] for told in record["stories"]]),
+        spread([1e3 * told["first"] for told in record["story"]]),
+        spread([told["speed"] for told in record["prompt"]]),
+        spread([told["speed"] for told in record["stories"]]),
         f"{memory['story'] / MB:,.0f}" if memory else "",
-        _spread([start["total"] for start in record["starts"]], 2),
+        spread([start["total"] for start in record["starts"]], 2),
         f"{100 * statistics.median(kept):.0f} %" if kept else "",
     )
 
@@ -94,16 +81,6 @@ def _share_of_limit(record: dict[str, Any], found: dict[str, Any]) -> str:
         return ""
     shares = [told["speed"] * record["weight_bytes"] / rate for told, rate in zip(record["story"], rates, strict=False)]
     return f"{100 * statistics.median(shares):.0f} %"
-
-
-def _spread(values: list[float], digits: int | None = None) -> str:
-    """Return the median with the smallest and the largest value."""
-    if not values:
-        return ""
-    middle = statistics.median(values)
-    places = digits if digits is not None else (1 if middle < 100 else 0)
-    low, high = min(values), max(values)
-    return f"{middle:,.{places}f}" + (f" ({low:,.{places}f}-{high:,.{places}f})" if len(values) > 1 else "")
 
 
 def agreement(found: dict[str, Any]) -> list[str]:

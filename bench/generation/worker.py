@@ -6,12 +6,11 @@
 import importlib
 import json
 import os
-import re
-import resource
 import sys
 import time
-from pathlib import Path
 from typing import Any, TextIO
+
+from bench.memory import memory
 
 
 def main() -> None:
@@ -46,19 +45,6 @@ def _obey(engine: Any, request: dict[str, Any]) -> dict[str, Any]:
         return {"bytes_per_second": engine.read(request["bytes"])}
     told = engine.tell(request["prompts"], request["new"])
     return {name: getattr(told, name) for name in ("first", "first_tokens", "total", "tokens")}
-
-
-def memory() -> dict[str, int]:
-    """Return the most bytes that were resident, and the process's share of what is now (Linux; else 0)."""
-    status, shares = Path("/proc/self/status"), Path("/proc/self/smaps_rollup")
-    if not status.exists():
-        kilobyte = 1 if sys.platform == "darwin" else 1024
-        return {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte, "share": 0}
-    peak = re.search(r"VmHWM:\s+(\d+)", status.read_text())
-    share = re.search(r"Pss:\s+(\d+)", shares.read_text())
-    assert peak is not None
-    assert share is not None
-    return {"peak": int(peak[1]) * 1024, "share": int(share[1]) * 1024}
 
 
 def _answer(answers: TextIO, **values: Any) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fabula import recipe as recipes
+from fabula.cli.estimate import add_estimate, check_options, show_estimate
 from fabula.cli.parser import RUNS, command, fields_help, report
 from fabula.errors import UserError
 
@@ -17,6 +18,7 @@ def add_train(commands: Any) -> None:
         train_recipe,
         "Train a recipe and leave a series of checkpoints; continue by itself where a run was left.",
         epilog=f"Shipped recipes: {', '.join(recipes.shipped_recipes())}\n"
+        "Before it:       fabula train test-1 --estimate\n"
         "On many GPUs:    torchrun --nproc-per-node 8 -m fabula train test-1\n\n"
         "Every field of the recipe is an option (--section.field VALUE; lists with commas):\n\n"
         + fields_help(tuple(recipes.SECTIONS)),
@@ -24,6 +26,7 @@ def add_train(commands: Any) -> None:
     train.add_argument("recipe", help="a shipped recipe's name, or a TOML file")
     train.add_argument("--out", type=Path, help="folder of the run (default: runs/RECIPE)")
     train.add_argument("--corpus", nargs="+", help="the same as --corpus.source: a name, a token store, or files")
+    add_estimate(train)
     train.set_defaults(takes_recipe_fields=True)
 
 
@@ -34,6 +37,10 @@ def train_recipe(parsed: argparse.Namespace) -> None:
         recipe = recipes.from_table({"corpus": {"source": parsed.corpus, "stories": 0}}, recipe)
     recipe = recipes.override(recipe, parsed.fields)
     name = Path(parsed.recipe).stem if parsed.recipe.endswith(".toml") else parsed.recipe
+    if parsed.estimate:
+        show_estimate(parsed, recipe, name)
+        return
+    check_options(parsed)
     from fabula.training.loop import train
 
     train(recipe, parsed.out or RUNS / name, name)

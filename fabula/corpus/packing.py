@@ -6,7 +6,7 @@ input is always end-of-text.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, Protocol
@@ -88,15 +88,14 @@ def pack(
 class Schedule:
     """Which windows make up each step's batch, whatever the number of processes that share it."""
 
-    def __init__(self, packing: Packing, windows_per_step: int) -> None:
-        """Deal `windows_per_step` windows a step, epoch after epoch."""
+    def __init__(self, packing: Packing, windows_before: Callable[[int], int]) -> None:
+        """Deal windows epoch after epoch; `windows_before` tells how many come before each step's first."""
         self.packing = packing
-        self.windows_per_step = windows_per_step
+        self.windows_before = windows_before
 
     def step(self, step: int) -> list[tuple[int, Integers]]:
         """Return the step's windows as (epoch, windows) parts, in order; step 0 is the first."""
-        first = step * self.windows_per_step
-        numbers = np.arange(first, first + self.windows_per_step)
+        numbers = np.arange(self.windows_before(step), self.windows_before(step + 1))
         epochs = numbers // self.packing.windows
         return [
             (int(epoch), self.packing.order(int(epoch))[numbers[epochs == epoch] % self.packing.windows])
@@ -109,14 +108,12 @@ class Schedule:
 
     def epoch(self, step: int) -> float:
         """Return how many epochs have been seen before the step."""
-        return step * self.windows_per_step / self.packing.windows
+        return self.windows_before(step) / self.packing.windows
 
     def micro_batches(self, step: int, micro_batch: int, rank: int = 0, processes: int = 1) -> list[Batch]:
         """Return one process's share of the step's batch in parts of `micro_batch` windows."""
-        share = self.windows_per_step // processes
-        mine = slice(rank * share, (rank + 1) * share)
         epochs, windows = (
-            np.concatenate(column)[mine]
+            np.split(np.concatenate(column), processes)[rank]
             for column in zip(*((np.full(len(w), e), w) for e, w in self.step(step)), strict=True)
         )
         return [
@@ -126,7 +123,7 @@ class Schedule:
                     for epoch in np.unique(part)
                 ]
             )
-            for start in range(0, share, micro_batch)
+            for start in range(0, len(windows), micro_batch)
             for part in [epochs[start : start + micro_batch]]
         ]
 

@@ -3,11 +3,13 @@
 from array import array
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fabula.corpus.readers import RawStory, StoryFiles
+from fabula.corpus.sample import Sample
 from fabula.corpus.store import SPLITS, story_hash
 from fabula.errors import UserError
 from fabula.terminal import progress
@@ -15,9 +17,24 @@ from fabula.terminal import progress
 SKIP, TRAIN, VALIDATION = 0, 1, 2
 NAMES = {TRAIN: "train", VALIDATION: "validation"}
 MEGABYTE = 1e6
+STORIES_AT_ONCE = 1 << 14
+"""Entries of the per-story arrays that are Python's numbers at one time."""
 
 Hashes = NDArray[np.uint64]
 Codes = NDArray[np.uint8]
+
+
+class Surveyed(NamedTuple):
+    """A story that a split takes."""
+
+    text: str
+    broken: bool
+    """Whether it has replacement characters."""
+    code: int
+    """Its split's."""
+    hash: int
+    size: int
+    """UTF-8 bytes."""
 
 
 @dataclass
@@ -28,25 +45,31 @@ class Part:
     codes: Codes
     hashes: Hashes
 
-    def stories(self, doing: str) -> Iterator[tuple[RawStory, int, int]]:
-        """Yield each story that a split takes, with its split's code and its hash, showing progress by bytes.
+    def stories(self, doing: str) -> Iterator[Surveyed]:
+        """Yield each story that a split takes, showing progress by bytes.
 
         Raises:
             UserError: the files' stories are no longer those that were surveyed.
         """
-        surveyed = zip(self.codes.tolist(), self.hashes.tolist(), strict=True)
+        surveyed = self._surveyed()
         count = 0
-        for story in _watched(self.files, doing):
+        for text, broken in _watched(self.files, doing):
             code, known = next(surveyed, (SKIP, None))
             if known is None:
                 break
             count += 1
-            if story_hash(story.text.encode()) != known:
+            content = text.encode()
+            if story_hash(content) != known:
                 raise UserError(f"{self.files.paths[0]} changed while it was being read; try again")
             if code != SKIP:
-                yield story, code, known
+                yield Surveyed(text, broken, code, known, len(content))
         if count != len(self.codes):
             raise UserError(f"{self.files.paths[0]} changed while it was being read; try again")
+
+    def _surveyed(self) -> Iterator[tuple[int, int]]:
+        for start in range(0, len(self.codes), STORIES_AT_ONCE):
+            part = slice(start, start + STORIES_AT_ONCE)
+            yield from zip(self.codes[part].tolist(), self.hashes[part].tolist(), strict=True)
 
 
 @dataclass
@@ -54,13 +77,15 @@ class Plan:
     """Every story's split, and what was left out on the way."""
 
     parts: list[Part]
+    sample: Sample
+    """Stories of all parts, and their characters."""
     empty: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
     """Stories of white space in the files of each split (of files that are divided: under `train`)."""
     removed_in_both: int = 0
     """Training stories left out because the validation split holds the same text."""
 
-    def stories(self, doing: str) -> Iterator[tuple[RawStory, int, int]]:
-        """Yield every story that a split takes, with its split's code and its hash."""
+    def stories(self, doing: str) -> Iterator[Surveyed]:
+        """Yield every story that a split takes."""
         for part in self.parts:
             yield from part.stories(doing)
 
@@ -68,8 +93,8 @@ class Plan:
         """Yield the text of every training story."""
         for part in self.parts:
             if TRAIN in part.codes:
-                for story, code, _ in part.stories(doing):
-                    if code == TRAIN:
+                for story in part.stories(doing):
+                    if story.code == TRAIN:
                         yield story.text
 
 
@@ -84,10 +109,11 @@ def plan_given(train: StoryFiles, validation: StoryFiles, limit: int) -> Plan:
     Raises:
         UserError: a split would be empty.
     """
-    held_out = survey(validation)
+    sample = Sample()
+    held_out = survey(validation, sample)
     if not len(held_out):
         raise UserError(f"{_names(validation)} held no stories to hold out")
-    hashes = survey(train, limit, set(held_out.tolist()) if limit else frozenset())
+    hashes = survey(train, sample, limit, set(held_out.tolist()) if limit else frozenset())
     if not len(hashes):
         raise UserError(f"{_names(train)} held no stories")
     removed = np.isin(hashes, held_out)
@@ -98,7 +124,7 @@ def plan_given(train: StoryFiles, validation: StoryFiles, limit: int) -> Plan:
         Part(validation, np.full(len(held_out), VALIDATION, np.uint8), held_out),
     ]
     empty = {"train": train.counts.empty, "validation": validation.counts.empty}
-    return Plan(parts, empty, int(removed.sum()))
+    return Plan(parts, sample, empty, int(removed.sum()))
 
 
 def plan_held_out(files: StoryFiles, fraction: float, limit: int) -> Plan:
@@ -110,7 +136,8 @@ def plan_held_out(files: StoryFiles, fraction: float, limit: int) -> Plan:
     Raises:
         UserError: fewer than two different stories.
     """
-    hashes = survey(files)
+    sample = Sample()
+    hashes = survey(files, sample)
     if not len(hashes):
         raise UserError(f"{_names(files)} held no stories")
     lowest, highest = hashes.min(), hashes.max()
@@ -125,16 +152,17 @@ def plan_held_out(files: StoryFiles, fraction: float, limit: int) -> Plan:
     codes = np.where(held_out, VALIDATION, TRAIN).astype(np.uint8)
     if limit:
         codes[np.flatnonzero(codes == TRAIN)[limit:]] = SKIP
-    return Plan([Part(files, codes, hashes)], {"train": files.counts.empty, "validation": 0})
+    return Plan([Part(files, codes, hashes)], sample, {"train": files.counts.empty, "validation": 0})
 
 
-def survey(files: StoryFiles, limit: int = 0, not_counted: Set[int] = frozenset()) -> Hashes:
+def survey(files: StoryFiles, sample: Sample, limit: int = 0, not_counted: Set[int] = frozenset()) -> Hashes:
     """Return the hash of each story, stopping after `limit` stories (0: none) whose hash isn't in `not_counted`."""
     hashes = array("Q")
     counted = 0
-    for story in _watched(files, "reading stories"):
-        value = story_hash(story.text.encode())
+    for text, _ in _watched(files, "reading stories"):
+        value = story_hash(text.encode())
         hashes.append(value)
+        sample.see(text)
         counted += value not in not_counted
         if counted == limit:
             break

@@ -65,16 +65,14 @@ class SplitWriter:
         """Stories written so far that equal an earlier one."""
         return self.stories - len(np.unique(np.frombuffer(self._hashes, np.uint64)))
 
-    def add(self, stories: Iterable[list[int]], sizes: Iterable[int], hashes: Iterable[int]) -> None:
-        """Append stories: their tokens with end-of-text, their UTF-8 bytes, their hashes."""
-        flat: list[int] = []
-        start = self._offsets[-1]
-        for tokens in stories:
-            flat += tokens
-            self._offsets.append(start + len(flat))
+    def add(
+        self, tokens: NDArray[Any], lengths: NDArray[np.int64], sizes: Iterable[int], hashes: Iterable[int]
+    ) -> None:
+        """Append stories: their tokens, joined, with end-of-text, the tokens, UTF-8 bytes and hash of each."""
+        self._offsets.frombytes((self._offsets[-1] + np.cumsum(lengths, dtype=np.int64)).tobytes())
         self._bytes.extend(sizes)
         self._hashes.extend(hashes)
-        self._write(np.array(flat, self.dtype))
+        self._write(tokens.astype(self.dtype, copy=False))
 
     def close(self) -> None:
         """Finish the token files and write the per-story arrays."""

@@ -8,11 +8,12 @@ Shapes: B windows, T positions, N = B * T, C hidden width, H heads, K key/value 
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fabula.model.attention import attention
 from fabula.model.config import LlamaConfig
+from fabula.model.document_attention import rotate
+from fabula.model.kernels import rms_norm, swiglu
 from fabula.model.loss import linear_cross_entropy, token_losses
 
 
@@ -26,9 +27,7 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise the last axis."""
-        wide = x.float()
-        wide = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.epsilon)
-        return self.weight * wide.to(x.dtype)
+        return rms_norm(x, self.weight, self.epsilon)
 
 
 def rotary_angles(positions: Tensor, config: LlamaConfig) -> tuple[Tensor, Tensor]:
@@ -36,13 +35,6 @@ def rotary_angles(positions: Tensor, config: LlamaConfig) -> tuple[Tensor, Tenso
     exponents = torch.arange(0, config.head_width, 2, device=positions.device).float() / config.head_width
     angles = positions[..., None, None].float() * config.rope_theta**-exponents
     return angles.cos(), angles.sin()
-
-
-def rotate(x_BTHD: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn each pair (d, d + D / 2) by its position's angle (RoPE, Su et al., 2021; the pairing of GPT-NeoX)."""
-    first, second = x_BTHD.chunk(2, dim=-1)
-    cos, sin = cos.to(x_BTHD.dtype), sin.to(x_BTHD.dtype)
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
 
 
 class Cache(Protocol):
@@ -106,10 +98,13 @@ class Attention(nn.Module):
             projection(x_BTC).unflatten(-1, (-1, self.head_width))
             for projection in (self.q_proj, self.k_proj, self.v_proj)
         )
-        q_BTHD, k_BTKD = rotate(q_BTHD, *angles), rotate(k_BTKD, *angles)
-        if cache is not None:
+        if cache is None:
+            mixed_BTHD = attention(q_BTHD, k_BTKD, v_BTKD, boundaries, mask_BTS, angles)
+        else:  # which holds keys turned already
+            q_BTHD, k_BTKD = rotate(q_BTHD, *angles), rotate(k_BTKD, *angles)
             k_BTKD, v_BTKD = cache.extend(self.layer, k_BTKD, v_BTKD)
-        out: Tensor = self.o_proj(attention(q_BTHD, k_BTKD, v_BTKD, boundaries, mask_BTS).flatten(2))
+            mixed_BTHD = attention(q_BTHD, k_BTKD, v_BTKD, boundaries, mask_BTS)
+        out: Tensor = self.o_proj(mixed_BTHD.flatten(2))
         return out
 
 
@@ -124,7 +119,7 @@ class SwiGLU(nn.Module):
 
     def forward(self, x_BTC: Tensor) -> Tensor:
         """Transform each position by itself."""
-        out: Tensor = self.down_proj(F.silu(self.gate_proj(x_BTC)) * self.up_proj(x_BTC))
+        out: Tensor = self.down_proj(swiglu(self.gate_proj(x_BTC), self.up_proj(x_BTC)))
         return out
 
 
@@ -207,12 +202,14 @@ class Llama(nn.Module):
         positions_BT: Tensor | None = None,
         boundaries: Tensor | None = None,
         loss_chunk: int = 0,
+        z_loss: float = 0.0,
     ) -> Tensor:
         """Return logits (BTV), or with targets their summed loss in nats (see `linear_cross_entropy`)."""
         hidden_BTC = self.hidden(tokens_BT, positions_BT, boundaries)
         if targets_BT is None:
             return self.logits(hidden_BTC)
-        return linear_cross_entropy(hidden_BTC.flatten(0, 1), self.lm_head.weight, targets_BT.flatten(), loss_chunk)
+        hidden_ND, weight_VD = hidden_BTC.flatten(0, 1), self.lm_head.weight
+        return linear_cross_entropy(hidden_ND, weight_VD, targets_BT.flatten(), loss_chunk, z_loss)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the logits of some hidden states: (..., C) to (..., V)."""

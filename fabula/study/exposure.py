@@ -28,7 +28,7 @@ def times_seen(recipe: Recipe, store: TokenStore, step: int) -> Integers:
     packing = pack(
         recipe.train.packing, split, recipe.model.context, recipe.train.seed, store.hash, store.end_of_text_id
     )
-    epochs, rest = divmod(step * recipe.windows_per_step, packing.windows)
+    epochs, rest = divmod(recipe.windows_before(step), packing.windows)
     starts, counts = _runs(packing, epochs, rest)
     offsets = np.asarray(split.offsets, np.int64)
     first = np.searchsorted(starts, offsets[:-1], side="right") - 1

@@ -1,24 +1,22 @@
 """The training loop: one function to read for what a run does, from the first batch to the last checkpoint."""
 
 import contextlib
+import gc
 import json
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from fabula.corpus import packing
-from fabula.corpus.build import cached_store
 from fabula.corpus.store import TokenStore
 from fabula.errors import UserError
 from fabula.files import explain_os_errors
@@ -29,7 +27,9 @@ from fabula.model.record import folder_name
 from fabula.recipe import Recipe
 from fabula.terminal import say
 from fabula.training import machine
-from fabula.training.optimizer import build_optimizer, set_rates, step_if_finite
+from fabula.training.data import MicroBatches, open_corpus, schedule, to_device
+from fabula.training.interruptions import no_collections, signals_as
+from fabula.training.optimizer import ModelOptimizer
 from fabula.training.processes import Processes, process_group, processes
 from fabula.training.run import RunFolder
 from fabula.training.schedule import rates
@@ -37,11 +37,11 @@ from fabula.training.series import checkpoint_steps
 from fabula.training.state import Progress, load_state, save_state
 from fabula.training.step import Step
 from fabula.training.trackers import NOT_METRICS, start_trackers
+from fabula.training.transfer import scale_initial_weights
 from fabula.training.view import View
 
 NON_FINITE_LIMIT = 3
 """Steps in a row with a loss or gradient that isn't finite, after which a run stops."""
-STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")
 
 
 def train(recipe: Recipe, out: Path, name: str = "run") -> Path:
@@ -57,7 +57,7 @@ def train(recipe: Recipe, out: Path, name: str = "run") -> Path:
     with process_group(device, mine):
         folder = RunFolder(out)
         recipe = _resolved(recipe, folder, device, mine)
-        store = _open_corpus(recipe, mine)
+        store = open_corpus(recipe, mine)
         try:
             Trainer(recipe, store, device, mine, folder, name).run()
         except torch.OutOfMemoryError:
@@ -77,15 +77,6 @@ def _resolved(recipe: Recipe, folder: RunFolder, device: torch.device, mine: Pro
     return replace(recipe, train=replace(recipe.train, precision=precision))
 
 
-def _open_corpus(recipe: Recipe, mine: Processes) -> TokenStore:
-    """Build or open the store, on each machine one process before the others."""
-    if mine.local_rank == 0:
-        store = cached_store(recipe.corpus, recipe.tokenizer)
-    if mine.count > 1:
-        dist.barrier()
-    return store if mine.local_rank == 0 else cached_store(recipe.corpus, recipe.tokenizer)
-
-
 class Trainer:
     """Everything that one process of a run holds."""
 
@@ -101,11 +92,14 @@ class Trainer:
         """Build the model, the optimizer and the data of a run, with the weights that its seed draws."""
         self.recipe, self.store, self.device, self.mine = recipe, store, device, mine
         self.folder, self.name = folder, name
-        self.schedule = self._schedule()
+        self.schedule = schedule(recipe, store, mine)
+        self.micro_batches = MicroBatches(recipe, self.schedule, mine)
         self.model = Llama(LlamaConfig.from_recipe(recipe.model, store.vocab_size))
         self.model.initialize(recipe.train.seed)
+        scale_initial_weights(self.model, recipe.optimizer.base_width, recipe.model.hidden)
         self.model.to(device)
-        self.optimizer = build_optimizer(self.model, recipe.optimizer, device)
+        products = torch.bfloat16 if recipe.train.precision == "bfloat16" else torch.float32
+        self.optimizer = ModelOptimizer(self.model, recipe.optimizer, device, products)
         self.flops_per_token = self.model.flops_per_token(self.schedule.packing.attended)
         self.network = self._network()
         self.checkpoint_steps = set(checkpoint_steps(recipe.series, recipe.train.steps))
@@ -115,33 +109,11 @@ class Trainer:
         self.stop_asked = False
         self.stop_agreed = False
 
-    def _schedule(self) -> packing.Schedule:
-        recipe, windows = self.recipe, self.recipe.windows_per_step
-        share, rest = divmod(windows, self.mine.count)
-        if rest or share % min(recipe.train.micro_batch, share):
-            raise UserError(
-                f"train.tokens_per_step = {recipe.train.tokens_per_step} is {windows} windows of model.context; "
-                f"they must split evenly among {self.mine.count} processes and micro-batches of "
-                f"train.micro_batch = {recipe.train.micro_batch}"
-            )
-        try:
-            packed = packing.pack(
-                recipe.train.packing,
-                self.store.train,
-                recipe.model.context,
-                recipe.train.seed,
-                self.store.hash,
-                self.store.end_of_text_id,
-            )
-        except ValueError as error:
-            raise UserError(f"the corpus can't be packed for training: {error}") from None
-        return packing.Schedule(packed, windows)
-
     def _network(self) -> nn.Module:
         """Wrap the model for compilation and for many processes; the weights stay those of `self.model`."""
         network: nn.Module = self.model
-        total_flops = self.flops_per_token * self.recipe.train.steps * self.recipe.train.tokens_per_step
-        self.compiled = machine.choose_compile(self.recipe.train, self.device, total_flops)
+        positions = self.recipe.windows_before(self.recipe.train.steps) * self.recipe.model.context
+        self.compiled = machine.choose_compile(self.recipe.train, self.device, self.flops_per_token * positions)
         if self.compiled:
             network = torch.compile(network, dynamic=False)  # type: ignore[assignment]
         return self._distributed(network)
@@ -185,41 +157,32 @@ class Trainer:
             return
         if self.mine.is_first:
             self._announce(resumed=found is not None)
-        with _signals_as(self._ask_to_stop), self._outputs(), ThreadPoolExecutor(1) as loader:
+        with signals_as(self._ask_to_stop), self._outputs(), no_collections():
             if self.progress.step == 0:
                 self._checkpoint()
-            batches = loader.submit(self._load, self.progress.step)
             if self.compiled:
-                self._compile(batches.result()[0])
+                self._compile(self.micro_batches.of(self.progress.step)[0])
             clock = time.perf_counter()
-            for number in range(self.progress.step + 1, steps + 1):
-                micro_batches = batches.result()
-                if number < steps:
-                    batches = loader.submit(self._load, number)
+            for number, micro_batches in self.micro_batches.after(self.progress.step):
                 self.pending.append(self._step(number, micro_batches))
                 due = number in self.checkpoint_steps or number % self.recipe.train.save_every == 0 or number == steps
                 clock = self._read_figures(clock, behind=0 if due else self.figures_behind)
                 if due or self.stop_agreed:
                     self._read_figures(clock, behind=0)
                     self._save(number)
+                    gc.collect()
                     clock = time.perf_counter()
                 if self.stop_agreed:
                     break
         if self.mine.is_first:
             self._conclude()
 
-    def _load(self, step: int) -> list[packing.Batch]:
-        """Return this process's micro-batches of a step (0 is the first)."""
-        share = self.recipe.windows_per_step // self.mine.count
-        size = min(self.recipe.train.micro_batch, share)
-        return self.schedule.micro_batches(step, size, self.mine.rank, self.mine.count)
-
     def _step(self, number: int, micro_batches: list[packing.Batch]) -> Step:
         """Do one optimizer step; the host waits for nothing."""
         targets = self.schedule.targets(number - 1)
         learning_rate, beta1 = rates(self.recipe.schedule, self.recipe.optimizer, self.recipe.train.steps, number - 1)
-        set_rates(self.optimizer, learning_rate, beta1)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.set_rates(learning_rate, beta1)
+        self.model.zero_grad(set_to_none=True)
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         for index, batch in enumerate(micro_batches):
             with self._synchronized(last=index == len(micro_batches) - 1):
@@ -236,23 +199,15 @@ class Trainer:
             dist.all_reduce(figures)
         finite = figures[:2].isfinite().all()
         figures[2] = finite.double()
-        step_if_finite(self.optimizer, finite)
+        self.optimizer.step_if_finite(finite)
         return Step(number, figures, targets, learning_rate).to_host()
 
     def _loss(self, batch: packing.Batch) -> Tensor:
         """Return a micro-batch's summed loss in nats."""
-        arrays = (batch.tokens, batch.targets, batch.positions, batch.boundaries)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.train.precision == "bfloat16"):
-            loss: Tensor = self.network(*map(self._to_device, arrays), self.recipe.train.loss_chunk)
+        settings = self.recipe.train
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+            loss: Tensor = self.network(*to_device(batch, self.device), settings.loss_chunk, settings.z_loss)
         return loss
-
-    def _to_device(self, array: np.ndarray[Any, Any] | None) -> Tensor | None:
-        if array is None:
-            return None
-        tensor = torch.from_numpy(array)
-        if self.device.type == "cuda":
-            return tensor.pin_memory().to(self.device, non_blocking=True)
-        return tensor.to(self.device)
 
     def _synchronized(self, *, last: bool) -> contextlib.AbstractContextManager[Any]:
         """Let DDP exchange gradients in the last micro-batch only."""
@@ -320,7 +275,7 @@ class Trainer:
                 step=self.progress.step,
                 tokens=self.progress.tokens,
                 corpus_hash=self.store.hash,
-                corpus_position=self.progress.step * self.recipe.windows_per_step,
+                corpus_position=self.recipe.windows_before(self.progress.step),
                 loss=self.progress.loss,
                 dtype=self.recipe.series.dtype,
             )
@@ -377,15 +332,3 @@ class Trainer:
             loss = f"{self.progress.loss:.4f} nats/token" if self.progress.loss is not None else "not finite"
             minutes = self.progress.seconds / 60
             say(f"done: step {self.progress.step:,}, training loss {loss}, {minutes:.1f} minutes, {self.folder.path}")
-
-
-@contextlib.contextmanager
-def _signals_as(answer: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Send Ctrl-C, SIGTERM and SIGUSR1 to `answer` while the block runs."""
-    present = [getattr(signal, name) for name in STOP_SIGNALS if hasattr(signal, name)]
-    before = {number: signal.signal(number, answer) for number in present}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -19,6 +19,7 @@ import torch
 import fabula
 from fabula.errors import UserError
 from fabula.model import resolve as devices
+from fabula.model.kernels import has_kernel
 from fabula.recipe import Train
 from fabula.terminal import say
 from fabula.training.processes import Processes
@@ -42,7 +43,7 @@ BF16_PEAK_FLOPS = {
 BF16_WORTH_FROM = 1.5
 """Times that a CPU's bfloat16 product must be faster than float32's before `precision = "auto"` takes it."""
 COMPILE_PAYS_AFTER = 1e14
-"""Training FLOPs of a run from which `compile = "auto"` compiles on a CPU: less is over before it pays."""
+"""Training FLOPs from which `compile = "auto"` compiles on a CPU without the native kernel: less is over too soon."""
 
 
 def choose_device(train: Train, mine: Processes) -> torch.device:
@@ -93,7 +94,7 @@ def choose_compile(train: Train, device: torch.device, flops: float) -> bool:
     if train.compile == "off" or device.type == "mps":
         return False
     if device.type == "cpu":
-        if train.compile == "auto" and flops < COMPILE_PAYS_AFTER:
+        if train.compile == "auto" and (has_kernel() or flops < COMPILE_PAYS_AFTER):
             return False
         found = any(shutil.which(name) for name in (os.environ.get("CXX", "c++"), "g++", "clang++"))
         if not found:

@@ -15,8 +15,12 @@ def rates(schedule: Schedule, optimizer: Optimizer, steps: int, step: int) -> tu
         return peak * (step + 1) / warmup, optimizer.beta1
     if schedule.kind == "constant":
         return peak, optimizer.beta1
+    last = peak / schedule.final_div_factor
+    if schedule.kind == "trapezoid":
+        left = (steps - step - 1) / max(schedule.decay_fraction * steps, 1)
+        return last + (peak - last) * min(left, 1.0), optimizer.beta1
     share = (step + 1 - warmup) / max(steps - warmup, 1)
-    return _cosine(peak, peak / schedule.final_div_factor, min(share, 1.0)), optimizer.beta1
+    return _cosine(peak, last, min(share, 1.0)), optimizer.beta1
 
 
 def _one_cycle(schedule: Schedule, optimizer: Optimizer, steps: int, step: int) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Resume states: everything that the next step depends on, written so that a kill at any moment leaves a whole one.
 
 The data needs no state beyond the step (see `fabula.corpus.packing`), the schedule none either, and nothing is random
-after the initial weights; so a state is the weights, the optimizer's moments, and a few numbers.
+after the initial weights; so a state is the weights, the optimizer's means, and a few numbers.
 """
 
 import shutil
@@ -17,7 +17,7 @@ from fabula.files import new_folder, read_json, sha256, to_json
 from fabula.model.layout import save_tensors
 from fabula.model.record import folder_name
 from fabula.terminal import say
-from fabula.training.optimizer import optimizer_tensors, restore_optimizer
+from fabula.training.optimizer import ModelOptimizer
 
 TENSORS = "state.safetensors"
 RECORD = "state.json"
@@ -41,10 +41,10 @@ class Progress:
     """The last step's loss."""
 
 
-def save_state(folder: Path, progress: Progress, model: nn.Module, optimizer: torch.optim.AdamW) -> None:
+def save_state(folder: Path, progress: Progress, model: nn.Module, optimizer: ModelOptimizer) -> None:
     """Write a state below `folder` and delete those beyond `KEPT`."""
     tensors: dict[str, Tensor] = {f"model.{name}": tensor for name, tensor in model.named_parameters()}
-    tensors |= optimizer_tensors(model, optimizer)
+    tensors |= optimizer.tensors()
     with new_folder(folder / folder_name(progress.step)) as temporary:
         save_tensors(temporary / TENSORS, {name: t.detach().cpu().contiguous() for name, t in tensors.items()})
         record = {**asdict(progress), "sha256": sha256(temporary / TENSORS)}
@@ -53,7 +53,7 @@ def save_state(folder: Path, progress: Progress, model: nn.Module, optimizer: to
         shutil.rmtree(old)
 
 
-def load_state(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW) -> Progress | None:
+def load_state(folder: Path, model: nn.Module, optimizer: ModelOptimizer) -> Progress | None:
     """Put back the newest whole state below `folder` and return where it stands; None when there is none.
 
     A torn or altered state is named and the one before it used.
@@ -79,7 +79,7 @@ def _states(folder: Path) -> list[Path]:
 
 
 @torch.no_grad()
-def _restore(tensors: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.AdamW) -> None:
+def _restore(tensors: dict[str, Tensor], model: nn.Module, optimizer: ModelOptimizer) -> None:
     for name, parameter in model.named_parameters():
         parameter.copy_(tensors.pop(f"model.{name}"))
-    restore_optimizer(model, optimizer, tensors)
+    optimizer.restore(tensors)

@@ -26,9 +26,9 @@ def write(folder, train, validation, shard_tokens=1 << 28, tokenizer=TOKENIZER):
     with StoreWriter(folder, tokenizer, shard_tokens) as writer:
         for name, texts in (("train", train), ("validation", validation)):
             for text in texts:
-                ids = tokenizer.encode(text, add_special_tokens=False).ids
+                ids = [*tokenizer.encode(text, add_special_tokens=False).ids, writer.end_of_text_id]
                 raw = text.encode()
-                writer.splits[name].add([[*ids, writer.end_of_text_id]], [len(raw)], [story_hash(raw)])
+                writer.splits[name].add(np.array(ids), np.array([len(ids)]), [len(raw)], [story_hash(raw)])
         writer.finish_splits()
         writer.finish("bpe", ORIGIN, COUNTS)
     return TokenStore.open(folder)

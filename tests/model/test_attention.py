@@ -1,13 +1,10 @@
-"""Attention within documents: the CPU operator against PyTorch's attention with a mask."""
+"""Attention in windows of documents, against PyTorch's attention with a mask."""
 
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from fabula.model import attention as module
-from fabula.model.attention import attention, document_attention, document_mask
+from fabula.model.attention import attention, document_mask
 from tests.model.reference import documents
 
 WIDTH = 24
@@ -54,25 +51,6 @@ def test_values_and_gradients_equal_masked_attention(lengths, kv_heads):
         torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=40)
-@given(st.lists(st.integers(1, WIDTH), min_size=0, max_size=12), st.integers(1, 6000), st.integers(0, 99))
-def test_any_documents_in_any_bucket_size(lengths, scores, seed):
-    window, windows = [], []
-    for length in lengths:
-        if sum(window) + length > WIDTH:
-            windows.append(window)
-            window = []
-        window.append(length)
-    windows.append(window)
-    _, boundaries = documents(windows, WIDTH)
-    inputs = queries_keys_values(len(windows), 2, 2, seed)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "BUCKET_SCORES", scores)
-        ours = value_and_gradients(attention, inputs, boundaries)
-    for value, expected in zip(ours, value_and_gradients(masked, inputs, boundaries), strict=True):
-        torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-5)
-
-
 @PROBLEMS
 def test_bfloat16_stays_within_its_precision(lengths):
     _, boundaries = documents(lengths, WIDTH)
@@ -83,13 +61,6 @@ def test_bfloat16_stays_within_its_precision(lengths):
     ):
         assert value.dtype == torch.bfloat16
         torch.testing.assert_close(value.float(), expected, rtol=0.05, atol=0.05 * expected.abs().max().item())
-
-
-@PROBLEMS
-def test_operator_check(lengths):
-    _, boundaries = documents(lengths, WIDTH)
-    inputs = [x.flatten(0, 1).detach().requires_grad_() for x in queries_keys_values(len(lengths), 2, 2)]
-    torch.library.opcheck(document_attention, (*inputs, boundaries))
 
 
 def test_gradients_equal_finite_differences():

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from fabula import recipe
+from fabula.model import kernels
 from fabula.model.config import LlamaConfig
 from fabula.model.llama import KeyValueCache, Llama
 from fabula.model.loss import PADDING
@@ -100,6 +101,62 @@ def test_the_loss_is_the_sum_of_the_token_losses():
     assert model(tokens, targets).item() == pytest.approx(losses.double().sum().item(), rel=1e-6)
     reference = reference_model(model)(tokens).logits.log_softmax(-1).gather(-1, targets.clamp(min=0)[..., None])
     assert relative_error(losses[:, :-3], -reference[:, :-3, 0]) < 1e-5
+
+
+def loss_and_gradients(model: Llama, network: torch.nn.Module, autocast: bool) -> tuple[float, torch.Tensor]:
+    """Do what a training step does up to the gradients, with documents, padding and a z-loss."""
+    tokens = torch.randint(300, (2, 40), generator=torch.Generator().manual_seed(6))
+    targets = tokens.roll(-1, 1)
+    targets[:, -3:] = PADDING
+    positions, boundaries = documents([[3, 17, 20], [1, 9, 27]], 40)
+    model.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        loss = network(tokens, targets, positions, boundaries, 32, 1e-3)
+    loss.backward()
+    return loss.item(), torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+
+
+def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
+    return float((found - expected).norm() / expected.norm())
+
+
+@pytest.mark.parametrize("shape", SHAPES[:3])
+def test_without_the_kernel_training_is_the_same_to_rounding(shape, monkeypatch):
+    model = tiny_model(**shape)
+    (loss, gradients), (rough_loss, rough) = (loss_and_gradients(model, model, autocast) for autocast in (False, True))
+    monkeypatch.setattr(kernels, "has_kernel", lambda: False)
+    plain_loss, plain = loss_and_gradients(model, model, autocast=False)
+    plain_rough_loss, plain_rough = loss_and_gradients(model, model, autocast=True)
+    assert loss == pytest.approx(plain_loss, rel=1e-6)
+    assert relative(gradients, plain) < 1e-5
+    assert rough_loss == pytest.approx(plain_rough_loss, rel=3e-3)
+    assert relative(rough, plain) < 1.2 * relative(plain_rough, plain), "bfloat16 costs more accuracy than in PyTorch"
+
+
+@pytest.mark.filterwarnings("ignore")  # of the compiler's own making
+@pytest.mark.parametrize("autocast", [False, True])
+def test_the_compiler_takes_the_loss_whole(autocast):
+    model = tiny_model(layers=1)
+    loss, gradients = loss_and_gradients(model, model, autocast)
+    torch._dynamo.reset()
+    compiled = torch.compile(model, backend="aot_eager", fullgraph=True, dynamic=False)
+    compiled_loss, compiled_gradients = loss_and_gradients(model, compiled, autocast)
+    assert compiled_loss == pytest.approx(loss, rel=3e-3 if autocast else 1e-6)
+    assert relative(compiled_gradients, gradients) < (0.02 if autocast else 1e-5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_gradients_equal_those_of_transformers(shape):
+    model = tiny_model(**shape)
+    # Without id 0: `transformers` takes it for padding, whose embedding gets no gradient there.
+    tokens = torch.randint(1, model.config.vocab_size, (3, 40), generator=torch.Generator().manual_seed(1))
+    model(tokens[:, :-1], tokens[:, 1:]).backward()
+    reference = reference_model(model)
+    logits = reference(tokens[:, :-1]).logits
+    torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="sum").backward()
+    theirs = dict(reference.named_parameters())
+    for name, parameter in model.named_parameters():
+        assert relative_error(parameter.grad, theirs[name].grad) < 1e-4
 
 
 @pytest.mark.parametrize("shape", SHAPES[:3])

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from fabula import recipe as recipes
+from fabula.corpus.build import cached_store
 from fabula.corpus.packing import Batch
 from fabula.errors import UserError
 from fabula.model.layout import load_model
+from fabula.model.record import read_record
 from fabula.recipe import Recipe
 from fabula.training.loop import Trainer, train
 from fabula.training.run import RunFolder
@@ -49,9 +51,35 @@ def test_accumulation_changes_nothing_but_rounding(tiny: Recipe, tmp_path: Path)
     assert losses(tmp_path / "1") == pytest.approx(losses(tmp_path / "8"), rel=2e-4)
 
 
+def test_a_growing_batch_counts_its_tokens(tiny: Recipe, tmp_path: Path) -> None:
+    ramp = {"train.packing": "stream", "train.ramp_from": "128", "train.ramp_fraction": "0.5", "train.micro_batch": "2"}
+    train(recipes.override(tiny, ramp), tmp_path / "run")
+    tokens = [entry["tokens"] for entry in RunFolder(tmp_path / "run").metrics()]
+    steps = [after - before for before, after in zip([0, *tokens], tokens, strict=False)]
+    assert steps == [128, 128, 256, 256, 384, 384, *[512] * 6]
+    last = sorted((tmp_path / "run" / "checkpoints").iterdir())[-1]
+    assert read_record(last).corpus_position == sum(steps) // 64
+
+
+def test_z_loss_is_minimized_and_not_reported(tiny: Recipe, tmp_path: Path) -> None:
+    tiny = recipes.override(tiny, {"train.steps": "40"})
+    for weight in ("0", "0.3"):
+        train(recipes.override(tiny, {"train.z_loss": weight}), tmp_path / weight)
+    plain, with_z = losses(tmp_path / "0"), losses(tmp_path / "0.3")
+    assert plain[0] == with_z[0]
+    text = cached_store(tiny.corpus, tiny.tokenizer).train.read(0, 64)
+    tokens = torch.from_numpy(text.astype("int64"))[None]
+    plain_square, square_with_z = (
+        load_model(sorted((tmp_path / weight / "checkpoints").iterdir())[-1])(tokens).logsumexp(-1).square().mean()
+        for weight in ("0", "0.3")
+    )
+    assert square_with_z < plain_square / 2
+
+
+@pytest.mark.parametrize("changes", [{}, {"optimizer.kind": "muon", "train.ramp_from": "256"}])
 @pytest.mark.parametrize("packing", ["stories", "stream"])
-def test_two_processes_train_as_one(packing: str, tiny: Recipe, tmp_path: Path) -> None:
-    tiny = recipes.override(tiny, {"train.packing": packing, "train.steps": "6", "series.steps": "0"})
+def test_two_processes_train_as_one(packing: str, changes: dict[str, str], tiny: Recipe, tmp_path: Path) -> None:
+    tiny = recipes.override(tiny, {"train.packing": packing, "train.steps": "6", "series.steps": "0", **changes})
     (tmp_path / "tiny.toml").write_text(recipes.to_toml(tiny), encoding="utf-8")
     train(tiny, tmp_path / "one")
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", "-m", "fabula"]

@@ -49,9 +49,24 @@ def assert_same_run(first: Path, second: Path) -> None:
     ]
 
 
+FAST = {
+    "optimizer.kind": "muon",
+    "schedule.kind": "trapezoid",
+    "train.ramp_from": "128",
+    "train.ramp_fraction": "0.8",
+    "train.micro_batch": "2",
+}
+
+
+@pytest.mark.parametrize("changes", [{}, FAST, FAST | {"train.precision": "bfloat16"}])
 def test_stopped_and_resumed_is_never_stopped(
-    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    changes: dict[str, str],
+    tiny: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    tiny = recipes.override(tiny, changes)
     train(tiny, tmp_path / "whole")
     with monkeypatch.context() as patch:
         stop_after(7, patch)
@@ -170,4 +185,4 @@ def test_checkpoints_are_what_they_say(tiny: Recipe, tmp_path: Path) -> None:
         record = read_record(folder)
         assert record.tokens == metrics[record.step]["tokens"]
         assert record.loss == metrics[record.step]["loss"]
-        assert record.corpus_position == record.step * tiny.windows_per_step
+        assert record.corpus_position == tiny.windows_before(record.step)

@@ -46,6 +46,14 @@ def test_warmup_then_peak(kind: str) -> None:
     assert last == pytest.approx(1.0 if kind == "constant" else 1e-4)
 
 
+def test_trapezoid_rises_stays_and_falls() -> None:
+    schedule = Schedule(kind="trapezoid", warmup_fraction=0.1, decay_fraction=0.25, final_div_factor=100)
+    found = [rates(schedule, Optimizer(learning_rate=1.0), 100, step)[0] for step in range(100)]
+    assert found[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert found[10:75] == [1.0] * 65
+    assert found[75:] == pytest.approx([0.01 + 0.99 * left / 25 for left in range(24, -1, -1)])
+
+
 def test_reference_series() -> None:
     steps = checkpoint_steps(Series(), 4000)
     assert steps == sorted({0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, *range(250, 4001, 250)})

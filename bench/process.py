@@ -2,18 +2,14 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fabula.terminal import say
-
-ROOT = Path(__file__).resolve().parents[2]
-ERROR_LINE = re.compile(r"[\w.]+(Error|Exception): ")
-"""How a Python traceback names the reason."""
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class ContenderError(RuntimeError):
@@ -21,19 +17,22 @@ class ContenderError(RuntimeError):
 
 
 class Process:
-    """Starts a worker, which stays alive until `close`."""
+    """Starts a worker, which answers once it is ready and stays alive until `close`."""
 
-    def __init__(self, spec: dict[str, Any], python: str, log: Path) -> None:
+    def __init__(
+        self, worker: str, spec: dict[str, Any], python: str, log: Path, variables: Mapping[str, str] | None = None
+    ) -> None:
+        """Run the module `worker` with `spec`, and with `variables` in its environment."""
         self.log = log
         self.begun = time.perf_counter()
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                [python, "-m", "bench.generation.worker", json.dumps(spec)],
+                [python, "-m", worker, json.dumps(spec)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 cwd=ROOT,
-                env=environment(spec["threads"]),
+                env={**environment(spec["threads"]), **(variables or {})},
                 text=True,
                 start_new_session=True,  # control-C stops the comparison, which then ends its processes
             )
@@ -80,22 +79,6 @@ def environment(threads: int) -> dict[str, str]:
     counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
     return {**os.environ, **counts, **quiet}
-
-
-def convert(python: str, arguments: list[str], log: Path) -> None:
-    """Run `bench.generation.convert` in the peers' environment.
-
-    Raises:
-        ContenderError: it couldn't.
-    """
-    command = [python, "-m", "bench.generation.convert", *arguments]
-    with log.open("wb") as errors:
-        done = subprocess.run(command, cwd=ROOT, env=environment(1), stdout=errors, stderr=errors, check=False)
-    if done.returncode:
-        lines = log.read_text(errors="replace").strip().splitlines()
-        errors_named = [line for line in lines if ERROR_LINE.match(line)]
-        say(f"the conversion's output is in {log}")
-        raise ContenderError(f"conversion failed: {(errors_named or lines or ['no reason given'])[-1]}")
 
 
 def busy() -> subprocess.Popen[bytes]:

@@ -1,0 +1,1 @@
+"""How fast a corpus becomes tokens, here and with `datasets`."""

@@ -1,0 +1,1 @@
+"""What a GPU makes of training, measured in one command: `python -m bench.gpu`."""

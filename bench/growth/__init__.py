@@ -1,0 +1,1 @@
+"""How training's speed and memory grow: `python -m bench.growth --help`."""

@@ -1,0 +1,1 @@
+"""How fast models are trained, here and by others, in one command: `python -m bench.training --help`."""
