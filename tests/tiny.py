@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer
@@ -72,7 +73,8 @@ def tiny_store(folder: Path, train: list[str], validation: list[str], tokenizer:
         for name, stories in (("train", train), ("validation", validation)):
             texts = [story.encode() for story in stories]
             tokens = [[*tokenizer.encode(story, add_special_tokens=False).ids, 0] for story in stories]
-            writer.splits[name].add(tokens, map(len, texts), map(story_hash, texts))
+            joined, lengths = np.array([t for story in tokens for t in story]), np.array([*map(len, tokens)], np.int64)
+            writer.splits[name].add(joined, lengths, map(len, texts), map(story_hash, texts))
         writer.finish_splits()
         writer.finish("bpe", {"source": ["tiny"], "revision": None}, {"train": {}, "validation": {}})
     return folder

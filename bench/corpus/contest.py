@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.corpus.worker import DONE
 from bench.process import ROOT
 from fabula.terminal import progress, say
 
@@ -101,9 +102,10 @@ def _run(spec: dict[str, Any], log: Path) -> dict[str, Any]:
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, cwd=ROOT) as process,
     ):
         try:
-            while process.poll() is None:
+            while process.poll() is None and not done.exists():
                 together = max(together, sum(map(_share, _family(process.pid))))
                 time.sleep(BETWEEN_LOOKS)
+            process.wait()
         finally:
             process.kill()
         assert process.stdout is not None

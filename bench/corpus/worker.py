@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from bench.memory import memory
 
 Stories = Iterable[NDArray[Any]]
+DONE = "done"
+"""The file that a worker makes when its tokens are on the disk: what follows is not measured."""
 ROWS = 1_000
 """Stories that are read back together."""
 
@@ -49,12 +51,13 @@ def fabula(spec: dict[str, Any]) -> dict[str, Any]:
         Corpus(source=(spec["text"],)), Tokenizer(kind="bpe", path=spec["tokenizer"]), Path(spec["folder"]) / "store"
     )
     seconds = time.perf_counter() - begun
+    peak = _done(spec)
     used = store.manifest["tokenized_by"]
     if spec["encoders"] and used.split()[0] not in spec["encoders"]:
         return {"missing": f"{' '.join(spec['encoders'])} isn't installed, or the text is too small for it"}
     splits = (store.train, store.validation)
     stories = (split.story(index) for split in splits for index in range(split.stories))
-    return {"seconds": seconds, "version": used, "peak": memory()["peak"], **_digest(stories)}
+    return {"seconds": seconds, "version": used, "peak": peak, **_digest(stories)}
 
 
 def datasets(spec: dict[str, Any]) -> dict[str, Any]:
@@ -83,10 +86,17 @@ def datasets(spec: dict[str, Any]) -> dict[str, Any]:
         for batch in tokens.with_format("numpy").iter(ROWS):
             file.write(np.concatenate(list(batch["ids"])).astype(np.uint16).tobytes())
     seconds = time.perf_counter() - begun
-    peak = memory()["peak"]
+    peak = _done(spec)
     rows = (ids for batch in tokens.with_format("numpy").iter(ROWS) for ids in batch["ids"])
     version = f"datasets {library.__version__}"
     return {"seconds": seconds, "version": version, "peak": peak, **_digest(rows)}
+
+
+def _done(spec: dict[str, Any]) -> int:
+    """Tell the measuring process that it is over, and return the most bytes that this one held."""
+    peak = memory()["peak"]
+    (Path(spec["folder"]) / DONE).touch()
+    return peak
 
 
 def _digest(stories: Stories) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def test_the_count_is_that_of_plain_sets(tmp_path_factory, train, validation, ch
         assert near_duplicates(*splits, END) == count_naively(train, validation)
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, max_size=4), WORDS)
 def test_a_set_of_grams_finds_what_is_in_it(parts, others):
     words = {word for part in parts for word in part}

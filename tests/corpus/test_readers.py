@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fabula.corpus import blocks
@@ -56,6 +56,7 @@ def test_block_borders_change_nothing(tmp_path, monkeypatch, block):
     assert read(path) == ["Ein Märchen. 😀", "Two.<|endo"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])).filter(lambda text: text.strip()), min_size=1))
 def test_jsonl_and_parquet_keep_any_text(tmp_path_factory, stories):
     folder = tmp_path_factory.mktemp("any")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fabula.corpus.store import TokenStore, content_hash, story_hash, token_dtype
@@ -84,6 +84,7 @@ def test_reading_outside_of_a_split(store):
             store.train.story(index)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=8))
 def test_any_text_comes_back(tmp_path_factory, stories):
     store = write(tmp_path_factory.mktemp("any") / "store", stories, stories, 50)

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
@@ -61,6 +61,7 @@ def trained() -> Tokenizer:
     return train_bpe(TEXTS, 320)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_a_trained_bpe_gives_back_any_text(text):
     tokenizer = trained()

@@ -15,6 +15,7 @@ FABULA_API const char *names(void);
     "pool.c": '#include "kernel.h"\nint answer(void) { return 1; }\n',
     "memory.c": '#include "kernel.h"\nint idle_memory(void);\nint idle_memory(void) { return 0; }\n',
     "read.c": '#include "kernel.h"\nint idle_read(void);\nint idle_read(void) { return 0; }\n',
+    "training.c": '#include "kernel.h"\nint idle_training(void);\nint idle_training(void) { return 0; }\n',
     "model.c": """
 #include "kernel.h"
 const char *name_portable(void);
@@ -37,6 +38,8 @@ const char *names(void) {
 """,
     "compute.c": '#include "kernel.h"\nFABULA_API const char *NAMED(name, ISA)(void) { return TEXT(ISA); }\n',
     "sampling.c": '#include "kernel.h"\nint NAMED(unused, ISA)(void);\nint NAMED(unused, ISA)(void) { return 0; }\n',
+    "train_attention.c": '#include "kernel.h"\nvoid NAMED(idle_a, ISA)(void);\nvoid NAMED(idle_a, ISA)(void) {}\n',
+    "train_layers.c": '#include "kernel.h"\nvoid NAMED(idle_l, ISA)(void);\nvoid NAMED(idle_l, ISA)(void) {}\n',
 }
 
 

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from fabula.generation import noise
 from fabula.generation.backend import Draw, Drawn
-from fabula.generation.native import DrawStructure, build, fill
+from fabula.generation.native import DrawStructure, fill
 from fabula.generation.processors import draw_rows, processed_logits
 from fabula.generation.sampling import Sampling
+from fabula.native import build
 from tests.generation.test_sampling import (
     MANY,
     OFF,
