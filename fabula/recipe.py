@@ -115,8 +115,8 @@ class Train:
     """torch.compile; `auto`: on CUDA, and in long runs on a CPU that has a C++ compiler but not Fabula's own kernel."""
     threads: CountOrZero = 0
     """CPU threads; 0: one for each processor at hand."""
-    loss_chunk: Count = 2_048
-    """Tokens whose logits exist at once in the linear cross-entropy."""
+    loss_chunk: CountOrZero = 0
+    """Tokens whose logits exist at once in the linear cross-entropy; 0: as suits the vocabulary and the device."""
     trackers: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = ()
     """Where to send the metrics besides metrics.jsonl."""
 

@@ -96,6 +96,7 @@ def _measure(entry: Contender, record: Record, spec: dict[str, Any], folder: Pat
 
 def _run(spec: dict[str, Any], log: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "bench.corpus.worker", json.dumps(spec)]
+    done = Path(spec["folder"]) / DONE
     together = 0
     with (
         log.open("ab") as errors,

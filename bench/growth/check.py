@@ -18,6 +18,7 @@ from fabula.corpus.build import build
 from fabula.corpus.packing import pack
 from fabula.corpus.store import TokenStore
 from fabula.model.config import LlamaConfig
+from fabula.model.loss import chunk_size
 from fabula.recipe import Recipe
 from fabula.terminal import progress
 from fabula.training.run import RunFolder
@@ -130,7 +131,7 @@ def _record(recipe: Recipe, store: TokenStore) -> dict[str, float]:
     config = LlamaConfig.from_recipe(recipe.model, store.vocab_size)
     packed = pack("stories", store.train, config.context, recipe.train.seed, store.hash, store.end_of_text_id)
     step = {"positions": float(recipe.train.tokens_per_step)}
-    return {**step, **duties(config, packed.attended, recipe.train.loss_chunk)}
+    return {**step, **duties(config, packed.attended, recipe.train.loss_chunk or chunk_size(config.vocab_size, "cpu"))}
 
 
 def _fabula(*arguments: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from bench.memory import memory
 from fabula import recipe as recipes
 from fabula.model.config import LlamaConfig
+from fabula.model.loss import chunk_size
 from fabula.recipe import Recipe
 from fabula.training import costs, machine
 from fabula.training.calibration import made_up_trainer, timed_steps
@@ -61,11 +62,12 @@ def measure(point: Point, steps: int, precision: str, threads: int) -> dict[str,
     trainer = made_up_trainer(recipe, point.vocabulary)
     whole, update = timed_steps(trainer, seconds=0.0, most=steps, fewest=steps)
     config = LlamaConfig.from_recipe(recipe.model, point.vocabulary)
+    chunk = recipe.train.loss_chunk or chunk_size(config.vocab_size, "cpu")
     return {
         "seconds": whole,
         "update_seconds": update,
         "peak_bytes": memory()["peak"],
-        **duties(config, trainer.schedule.packing.attended, recipe.train.loss_chunk),
+        **duties(config, trainer.schedule.packing.attended, chunk),
     }
 
 

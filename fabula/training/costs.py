@@ -6,6 +6,7 @@ Counts per position are for a window's position, filled or not: padding is multi
 from dataclasses import dataclass
 
 from fabula.model.config import LlamaConfig
+from fabula.model.loss import chunk_size
 from fabula.recipe import Recipe
 
 STATE_BYTES = {"adamw": 8, "muon": 4}
@@ -154,12 +155,13 @@ class Memory:
         return Span(fixed, fixed) + self.activations + self.loss
 
 
-def memory(recipe: Recipe, config: LlamaConfig, micro_batch: int, precision: str) -> Memory:
+def memory(recipe: Recipe, config: LlamaConfig, micro_batch: int, precision: str, device: str = "cuda") -> Memory:
     """Return what a step of `micro_batch` windows holds in `precision`, on a device whose attention keeps no scores."""
     count = weights(config)
     width = 2 if precision == "bfloat16" else 4
     positions = micro_batch * config.context
     head = config.vocab_size * config.hidden
+    chunk = recipe.train.loss_chunk or chunk_size(config.vocab_size, device)
     matrices = STATE_BYTES[recipe.optimizer.kind] * count.matrices
     return Memory(
         weights=4.0 * count.total,
@@ -167,7 +169,7 @@ def memory(recipe: Recipe, config: LlamaConfig, micro_batch: int, precision: str
         optimizer=matrices + STATE_BYTES["adamw"] * (count.total - count.matrices),
         copies=2.0 * count.matrices if width == 2 else 0.0,
         activations=activations(config, width) * positions,
-        loss=_loss(config, width, min(recipe.train.loss_chunk or positions, positions)) + Span(4.0, 12.0) * head,
+        loss=_loss(config, width, min(chunk, positions)) + Span(4.0, 12.0) * head,
     )
 
 

@@ -173,7 +173,7 @@ class _Run:
     def here(self, calibration: Calibration) -> Prediction:
         """Predict from what was measured."""
         windows = min(self.recipe.train.micro_batch, self.recipe.smallest_batch)
-        modelled = costs.memory(self.recipe, self.config, windows, calibration.precision).total
+        modelled = costs.memory(self.recipe, self.config, windows, calibration.precision, "cpu").total
         found = calibration.memory_bytes
         given = self.prices.get(HERE)
         return self._prediction(
