@@ -122,7 +122,8 @@ class _NormArguments(ctypes.Structure):
 @torch.library.custom_op("fabula::rms_norm", mutates_args=())
 def _rms_norm(x: Tensor, weight: Tensor, epsilon: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Return the normalised rows, and what each was multiplied by before the weight (N)."""
-    x_NC = _rows(x)
+    assert weight.shape == x.shape[-1:]
+    x_NC, weight = _rows(x), weight.contiguous()
     y_NC, scales_N = torch.empty_like(x_NC, dtype=dtype), x_NC.new_empty(len(x_NC), dtype=torch.float32)
     arguments = _NormArguments(
         rows=len(x_NC),
@@ -142,7 +143,7 @@ def _rms_norm(x: Tensor, weight: Tensor, epsilon: float, dtype: torch.dtype) -> 
 @torch.library.custom_op("fabula::rms_norm_backward", mutates_args=())
 def _rms_norm_backward(grad: Tensor, x: Tensor, weight: Tensor, scales_N: Tensor) -> tuple[Tensor, Tensor]:
     """Return the gradients of x and of the weight."""
-    grad_NC, x_NC = _rows(grad), _rows(x)
+    grad_NC, x_NC, weight = _rows(grad), _rows(x), weight.contiguous()
     grad_x_NC, grad_weight_C = torch.empty_like(x_NC), torch.empty_like(weight)
     arguments = _NormArguments(
         rows=len(x_NC),
@@ -187,7 +188,7 @@ _rms_norm.register_autograd(_norm_gradients, setup_context=_norm_context)
 
 def swiglu(gate: Tensor, up: Tensor) -> Tensor:
     """Return silu(gate) * up (Shazeer, 2020); both have the same shape."""
-    if kernel_takes(gate, up) and gate.dtype == up.dtype:
+    if kernel_takes(gate, up) and gate.dtype == up.dtype and gate.shape == up.shape:
         y: Tensor = _swiglu(gate, up)
         return y
     return F.silu(gate) * up
@@ -215,6 +216,7 @@ def _call_swiglu(name: str, gate: Tensor, **tensors: Tensor) -> None:
 
 @torch.library.custom_op("fabula::swiglu", mutates_args=())
 def _swiglu(gate: Tensor, up: Tensor) -> Tensor:
+    assert gate.shape == up.shape
     gate, up = gate.contiguous(), up.contiguous()
     y = torch.empty_like(gate)
     _call_swiglu("fabula_swiglu_forward", gate, up=up, y=y)
@@ -269,6 +271,8 @@ def cross_entropy_(logits_NV: Tensor, targets_N: Tensor, gradients: bool, z_loss
     With `gradients` the logits are overwritten by those of `sum(losses) + z_loss * sum(logsumexp^2)`.
     """
     assert logits_NV.stride(1) == 1
+    assert targets_N.dtype == torch.int64
+    assert len(targets_N) == len(logits_NV)
     targets_N = targets_N.contiguous()
     losses_N = logits_NV.new_empty(len(logits_NV), dtype=torch.float32)
     arguments = _CrossEntropyArguments(

@@ -7,12 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fabula.model.kernels import cross_entropy_, kernel_takes
+from fabula.model.kernels import cross_entropy_, has_kernel, kernel_takes
 
 PADDING = -100
 """Target of a position that has none (torch's own ignore_index)."""
 CHUNK_BYTES = {"cpu": 1 << 28, "cuda": 1 << 29}
 """Size of one chunk's logits in float32, when the caller names no chunk."""
+PLAIN_CHUNK_BYTES = 1 << 25
+"""The same on a CPU without the kernel: PyTorch's formula holds several times as much, and gains nothing by more."""
 VOCABULARY_MULTIPLE = {"cuda": 64}
 """Logits are computed for a vocabulary filled up to a multiple of this: GPT-2's 50,257 rows make slow products."""
 
@@ -59,7 +61,8 @@ def token_losses(hidden_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, chunk:
 
 def chunk_size(vocab_size: int, device: str) -> int:
     """Return how many tokens' logits exist at once, a power of two of at least 64."""
-    tokens = CHUNK_BYTES.get(device, CHUNK_BYTES["cpu"]) // (4 * vocab_size)
+    plain = device not in CHUNK_BYTES or (device == "cpu" and not has_kernel())
+    tokens = (PLAIN_CHUNK_BYTES if plain else CHUNK_BYTES[device]) // (4 * vocab_size)
     return max(64, 1 << max(tokens, 1).bit_length() - 1)
 
 

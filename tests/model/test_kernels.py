@@ -229,7 +229,8 @@ def test_gradients_of_what_lies_apart_in_memory():
         strict=True,
     ):
         torch.testing.assert_close(found, expected)
-    x = draw(4, 5, 6)
+    x, sparse = draw(4, 5, 6), 1 + draw(12)[::2]
+    assert torch.equal(rms_norm(x, sparse, EPSILON), rms_norm(x, sparse.clone(), EPSILON))
     norms = [
         value_and_gradients(lambda x, f=f: f(x.transpose(0, 2)), x)
         for f in (lambda x: rms_norm(x, torch.ones(4), EPSILON), lambda x: plain_norm(x, torch.ones(4)))
