@@ -235,7 +235,7 @@ def test_the_kernel_measures_on_the_cpu_only(folder, store):
 
 
 def test_without_a_kernel_a_precision_is_refused(folder, store, monkeypatch):
-    monkeypatch.setattr("fabula.native.library", lambda: None)
+    monkeypatch.setattr("fabula.generation.native.library", lambda: None)
     with pytest.raises(UserError, match="the native kernel can't be used"):
         evaluate(folder, store, precision="int8")
 

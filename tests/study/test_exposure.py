@@ -23,10 +23,16 @@ class NumberedSplit:
         return np.arange(start, stop)
 
 
-def recipe_of(packing, windows, seed):
+def recipe_of(packing, windows, seed, ramp):
     table = {
         "model": {"context": 16, "hidden": 8, "heads": 2},
-        "train": {"packing": packing, "seed": seed, "tokens_per_step": 16 * windows, "steps": 100},
+        "train": {
+            "packing": packing,
+            "seed": seed,
+            "tokens_per_step": 16 * windows,
+            "ramp_from": 16 if ramp else 0,
+            "steps": 100,
+        },
     }
     return from_table(table)
 
@@ -38,11 +44,12 @@ def recipe_of(packing, windows, seed):
     windows=st.integers(1, 3),
     step=st.integers(0, 30),
     seed=st.integers(0, 5),
+    ramp=st.booleans(),
 )
-def test_it_counts_what_the_batches_hold(packing, lengths, windows, step, seed):
+def test_it_counts_what_the_batches_hold(packing, lengths, windows, step, seed, ramp):
     split = NumberedSplit([*lengths, 16])
-    recipe = recipe_of(packing, windows, seed)
-    schedule = Schedule(pack(packing, split, 16, seed, "hash", -1), windows)
+    recipe = recipe_of(packing, windows, seed, ramp)
+    schedule = Schedule(pack(packing, split, 16, seed, "hash", -1), recipe.windows_before)
     counts = np.zeros(split.tokens, np.int64)
     for number in range(step):
         for batch in schedule.micro_batches(number, 1):
