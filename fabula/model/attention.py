@@ -99,7 +99,7 @@ def _scaled_dot_product(
 
 def _varlen(q_BTHD: Tensor, k_BTKD: Tensor, v_BTKD: Tensor, boundaries: Tensor) -> Tensor:
     """FlashAttention-2 over ragged documents, on CUDA."""
-    from torch.nn.attention.varlen import varlen_attn  # here: it imports the compiler, 2 s of every program's start
+    from torch.nn.attention.varlen import varlen_attn  # here: it imports the compiler, a second of every start
 
     longest, group = q_BTHD.shape[1], q_BTHD.shape[2] // k_BTKD.shape[2]
     if group > 1:
