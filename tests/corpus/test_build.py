@@ -351,8 +351,8 @@ print(status["VmHWM"].split()[0])  # In KiB; ru_maxrss would have the parent's p
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_building_takes_constant_memory(tmp_path):
     peaks = []
-    for repeats in (2_000, 14_000):
-        path = text_file(tmp_path, "a.txt", some_stories(repeats, words=200))
+    for stories in (1_000, 9_000):  # Long ones: what is kept of each story (hashes, sizes) stays far below its text.
+        path = text_file(tmp_path, "a.txt", some_stories(stories, words=800))
         done = subprocess.run(
             [sys.executable, "-c", MEMORY_PROGRAM, str(path), str(tmp_path / "store")],
             capture_output=True,
@@ -361,7 +361,7 @@ def test_building_takes_constant_memory(tmp_path):
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         peaks.append(int(done.stdout) << 10)
-    grown = path.stat().st_size * 6 / 7
+    grown = path.stat().st_size * 8 / 9
     assert peaks[1] - peaks[0] < grown
 
 
