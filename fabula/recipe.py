@@ -103,6 +103,8 @@ class Train:
     """Decides the initial weights and the order of the data."""
     gradient_clip: NotNegative = 1.0
     """Largest allowed norm of the gradient; 0: no clipping."""
+    dropout: BelowOne = 0.0
+    """Share of what attention and feed-forward add to the residual stream that training zeroes; 0: none."""
     z_loss: NotNegative = 0.0
     """Weight of the squared log of the softmax's normalizer in what is minimized; the reported loss is without it."""
     save_every: Count = 100

@@ -124,10 +124,11 @@ class SwiGLU(nn.Module):
 
 
 class Block(nn.Module):
-    """One decoder layer."""
+    """One decoder layer; `dropout` (Srivastava et al., 2014) is the share of what it adds that training zeroes."""
 
-    def __init__(self, config: LlamaConfig, layer: int) -> None:
+    def __init__(self, config: LlamaConfig, layer: int, dropout: float = 0.0) -> None:
         super().__init__()
+        self.dropout = nn.Dropout(dropout)
         self.self_attn = Attention(config, layer)
         self.mlp = SwiGLU(config)
         self.input_layernorm = RMSNorm(config.hidden, config.norm_epsilon)
@@ -142,28 +143,29 @@ class Block(nn.Module):
         mask_BTS: Tensor | None = None,
     ) -> Tensor:
         """Add attention, then the feed-forward block, to the residual stream."""
-        x_BTC = x_BTC + self.self_attn(self.input_layernorm(x_BTC), angles, boundaries, cache, mask_BTS)
-        out: Tensor = x_BTC + self.mlp(self.post_attention_layernorm(x_BTC))
+        mixed_BTC = self.self_attn(self.input_layernorm(x_BTC), angles, boundaries, cache, mask_BTS)
+        x_BTC = x_BTC + self.dropout(mixed_BTC)
+        out: Tensor = x_BTC + self.dropout(self.mlp(self.post_attention_layernorm(x_BTC)))
         return out
 
 
 class Decoder(nn.Module):
     """Embedding, blocks and the final norm: LlamaForCausalLM's `model`."""
 
-    def __init__(self, config: LlamaConfig) -> None:
+    def __init__(self, config: LlamaConfig, dropout: float = 0.0) -> None:
         super().__init__()
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden)
-        self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
+        self.layers = nn.ModuleList(Block(config, layer, dropout) for layer in range(config.layers))
         self.norm = RMSNorm(config.hidden, config.norm_epsilon)
 
 
 class Llama(nn.Module):
-    """Tokens to logits, or to a loss."""
+    """Tokens to logits, or to a loss; `dropout` acts in training mode only."""
 
-    def __init__(self, config: LlamaConfig) -> None:
+    def __init__(self, config: LlamaConfig, dropout: float = 0.0) -> None:
         super().__init__()
         self.config = config
-        self.model = Decoder(config)
+        self.model = Decoder(config, dropout)
         self.lm_head = nn.Linear(config.hidden, config.vocab_size, bias=False)
         if config.tied:
             self.lm_head.weight = self.model.embed_tokens.weight

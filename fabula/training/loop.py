@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import hashlib
 import json
 import signal
 import time
@@ -94,7 +95,7 @@ class Trainer:
         self.folder, self.name = folder, name
         self.schedule = schedule(recipe, store, mine)
         self.micro_batches = MicroBatches(recipe, self.schedule, mine)
-        self.model = Llama(LlamaConfig.from_recipe(recipe.model, store.vocab_size))
+        self.model = Llama(LlamaConfig.from_recipe(recipe.model, store.vocab_size), recipe.train.dropout)
         self.model.initialize(recipe.train.seed)
         scale_initial_weights(self.model, recipe.optimizer.base_width, recipe.model.hidden)
         self.model.to(device)
@@ -185,6 +186,7 @@ class Trainer:
         self.model.zero_grad(set_to_none=True)
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         for index, batch in enumerate(micro_batches):
+            self._seed_dropout(number, index)
             with self._synchronized(last=index == len(micro_batches) - 1):
                 loss = self._loss(batch)
                 # DDP averages over processes; the loss is a sum over real targets of all of them.
@@ -208,6 +210,12 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
             loss: Tensor = self.network(*to_device(batch, self.device), settings.loss_chunk, settings.z_loss)
         return loss
+
+    def _seed_dropout(self, step: int, micro_batch: int) -> None:
+        """Make what is dropped a function of the seed and of where the run stands, so that it resumes exactly."""
+        if self.recipe.train.dropout:
+            place = f"{self.recipe.train.seed}/{step}/{micro_batch}/{self.mine.rank}"
+            torch.manual_seed(int.from_bytes(hashlib.sha256(place.encode()).digest()[:8]))
 
     def _synchronized(self, *, last: bool) -> contextlib.AbstractContextManager[Any]:
         """Let DDP exchange gradients in the last micro-batch only."""

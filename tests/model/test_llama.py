@@ -6,7 +6,7 @@ import torch
 from fabula import recipe
 from fabula.model import kernels
 from fabula.model.config import LlamaConfig
-from fabula.model.llama import KeyValueCache, Llama
+from fabula.model.llama import KeyValueCache, Llama, rotary_angles
 from fabula.model.loss import PADDING
 from tests.model.reference import documents, reference_model, relative_error
 from tests.tiny import tiny_config, tiny_model
@@ -196,6 +196,22 @@ def test_residual_projections_start_smaller_when_asked():
     ratio = scaled.model.layers[0].mlp.down_proj.weight / plain.model.layers[0].mlp.down_proj.weight
     assert torch.allclose(ratio, torch.tensor(0.25))
     assert torch.equal(scaled.model.layers[0].mlp.up_proj.weight, plain.model.layers[0].mlp.up_proj.weight)
+
+
+def test_dropout_acts_in_training_only_and_scales_what_it_keeps():
+    plain, dropping = tiny_model(layers=1), Llama(tiny_config(layers=1), dropout=0.5)
+    dropping.load_state_dict(plain.state_dict())
+    tokens = torch.arange(64)[None]
+    assert torch.equal(dropping.eval().hidden(tokens), plain.hidden(tokens))
+    block = dropping.train().model.layers[0]
+    torch.nn.init.zeros_(block.mlp.down_proj.weight)
+    x_BTC = torch.randn(1, 64, 32)
+    angles = rotary_angles(torch.arange(64)[None], dropping.config)
+    added = block.self_attn(block.input_layernorm(x_BTC), angles)
+    kept = block(x_BTC, angles) - x_BTC
+    dropped = kept.abs() < 1e-7
+    assert 0.4 < dropped.float().mean() < 0.6
+    torch.testing.assert_close(kept[~dropped], 2 * added[~dropped], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("tied", [False, True])

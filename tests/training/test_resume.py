@@ -58,7 +58,7 @@ FAST = {
 }
 
 
-@pytest.mark.parametrize("changes", [{}, FAST, FAST | {"train.precision": "bfloat16"}])
+@pytest.mark.parametrize("changes", [{}, FAST, FAST | {"train.precision": "bfloat16"}, {"train.dropout": "0.2"}])
 def test_stopped_and_resumed_is_never_stopped(
     changes: dict[str, str],
     tiny: Recipe,
