@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import fabula
 from fabula.cli import _parser, main
 from fabula.generation.engine import Engine
 from fabula.generation.sampling import Sampling
@@ -312,7 +313,7 @@ def test_batch_files_that_hold_no_prompts(generate, tmp_path: Path, content: byt
     assert (out, part in err) == ("", True), err
 
 
-def test_without_a_model_the_newest_run_is_asked(
+def test_without_a_model_the_storyteller_in_the_box_tells_and_a_run_is_pointed_to(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen = []
@@ -321,5 +322,7 @@ def test_without_a_model_the_newest_run_is_asked(
     real = Storyteller.load
     monkeypatch.setattr(Storyteller, "load", lambda folder, **settings: seen.append(folder) or real(folder, **settings))
     main(["generate", PROMPT, "--max-new-tokens", "2"])
-    assert seen == [Path("runs/mine/checkpoints/step-00007")]
-    assert capsys.readouterr().out.startswith(PROMPT)
+    assert seen == [Path(fabula.__file__).parent / "storyteller"]
+    out, err = capsys.readouterr()
+    assert out.startswith(PROMPT)
+    assert "--model runs/mine" in err

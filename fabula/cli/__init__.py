@@ -10,7 +10,7 @@ from fabula.cli.generate import add_generate
 from fabula.cli.models import add_evaluate
 from fabula.cli.parser import Parser, split_off_recipe_fields
 from fabula.cli.study import add_export, add_study
-from fabula.cli.training import add_train, add_verify
+from fabula.cli.training import add_train, add_unpack, add_verify
 from fabula.errors import UserError
 from fabula.terminal import say
 
@@ -50,6 +50,6 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"fabula {fabula.__version__}")
     # `prog` is said so that argparse needn't ask the help's formatter, which would import rich for every command.
     commands = parser.add_subparsers(prog="fabula", metavar="COMMAND", required=True, parser_class=Parser)
-    for add in (add_corpus, add_train, add_evaluate, add_study, add_generate, add_export, add_verify):
+    for add in (add_corpus, add_train, add_evaluate, add_study, add_generate, add_export, add_unpack, add_verify):
         add(commands)
     return parser

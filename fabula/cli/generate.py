@@ -48,7 +48,7 @@ def _add_story(group: Any) -> None:
     group.add_argument("prompt", nargs="?", metavar="PROMPT", help="how the story begins (default: nothing)")
     group.add_argument("--batch-file", type=Path, metavar="FILE", help="prompts instead of PROMPT, one a line")
     group.add_argument("--n", type=int, default=1, metavar="N", help="stories for each prompt (default: 1)")
-    group.add_argument("--model", help=f"{MODEL_HELP} (default: the newest run under {RUNS}/)")
+    group.add_argument("--model", help=f"{MODEL_HELP} (default: that one)")
     group.add_argument("--show-probabilities", action="store_true", help="how probable the model found each token")
     group.add_argument("--json", action="store_true", help="print one JSON object")
     group.add_argument(
@@ -134,9 +134,11 @@ def generate_stories(parsed: argparse.Namespace) -> None:
     sampling = Sampling(**{field.name: getattr(parsed, field.name) for field in fields(Sampling)})
     prompts = _prompts(parsed)
     _check(parsed, sampling)
-    from fabula.model.resolve import model_folder, newest_run
+    from fabula.model.resolve import STORYTELLER, model_folder, newest_run
 
-    parsed.model = model_folder(parsed.model or str(newest_run(RUNS)))
+    if parsed.model is None and (run := newest_run(RUNS)):
+        say(f"told by the {STORYTELLER} that comes with Fabula; your newest run tells with --model {run}")
+    parsed.model = model_folder(parsed.model or STORYTELLER)
     from fabula.cli.told import Page, told_together
     from fabula.generation.storyteller import Storyteller
 

@@ -13,7 +13,10 @@ from fabula import recipe as recipes
 from fabula.errors import UserError, did_you_mean
 
 RUNS = Path("runs")
-MODEL_HELP = "a checkpoint folder, a run (its last checkpoint), any Llama folder in the Hub's layout, or a hub name"
+MODEL_HELP = (
+    "a checkpoint folder, a run (its last checkpoint), any Llama folder in the Hub's layout, a hub name, or "
+    "`storyteller`, the model that comes with Fabula"
+)
 
 
 class Parser(argparse.ArgumentParser):

@@ -112,29 +112,36 @@ def add_export(commands: Any) -> None:
         "  fabula export runs/nano --to card              the run's README.md, every number from a record\n"
         "  fabula export runs/nano --to gguf              RUN/model.gguf, for llama.cpp, Ollama, LM Studio\n"
         "  fabula export runs/nano --to gguf --dtype q8_0 --out small.gguf\n"
-        "  fabula export runs/nano --to lm-eval --out DIR  its study's questions as tasks of lm-evaluation-harness",
+        "  fabula export runs/nano --to lm-eval --out DIR  its study's questions as tasks of lm-evaluation-harness\n"
+        "  fabula export runs/nano --to series --steps 0,50,600,1200   checkpoints in a quarter of the space",
     )
     export.add_argument("model", help=f"a run (for lm-eval also the folder of a study; for gguf {MODEL_HELP})")
-    export.add_argument("--to", required=True, choices=["card", "gguf", "lm-eval"], help="the form")
+    export.add_argument("--to", required=True, choices=["card", "gguf", "lm-eval", "series"], help="the form")
     export.add_argument(
         "--out",
         type=Path,
-        help="file or folder to write (card: RUN/README.md; gguf: RUN/model.gguf; lm-eval: RUN/lm-eval)",
+        help="file or folder to write (card: RUN/README.md; gguf: RUN/model.gguf; lm-eval: RUN/lm-eval; "
+        "series: RUN/series)",
     )
     export.add_argument(
         "--dtype",
         choices=["auto", "float32", "float16", "bfloat16", "q8_0", "q4_0"],
         help="gguf: of the weights (default: auto, as the model's folder stores them)",
     )
+    export.add_argument("--steps", metavar="STEPS", help="series: only these, with commas (default: all)")
 
 
 def export_model(parsed: argparse.Namespace) -> None:
     """`fabula export`."""
     if parsed.dtype and parsed.to != "gguf":
         raise UserError(f"--dtype belongs to --to gguf, not to {parsed.to}")
+    if parsed.steps and parsed.to != "series":
+        raise UserError(f"--steps belongs to --to series, not to {parsed.to}")
     named = Path(parsed.model)
     if parsed.to == "gguf":
         written = _export_gguf(parsed.model, parsed.out, parsed.dtype or "auto")
+    elif parsed.to == "series":
+        written = _export_series(named, parsed.out or named / "series", parsed.steps)
     elif parsed.to == "card":
         with needs_extra("study"):
             from fabula.publish.card import write_card
@@ -145,6 +152,15 @@ def export_model(parsed: argparse.Namespace) -> None:
         studied = named / "study" if (named / "study").is_dir() else named
         written = export_lm_eval(studied, parsed.out or named / "lm-eval")
     say(f"written: {written}")
+
+
+def _export_series(run: Path, out: Path, steps: str | None) -> Path:
+    from fabula.training.packed import pack
+
+    words = (steps or "").replace(",", " ").split()
+    if not all(word.isdecimal() for word in words):
+        raise UserError(f"--steps {steps} must be steps with commas between: --steps 0,50,600")
+    return pack(run, out, sorted(set(map(int, words))))
 
 
 def _export_gguf(name: str, out: Path | None, dtype: "Dtype") -> Path:

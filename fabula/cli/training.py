@@ -1,4 +1,4 @@
-"""`fabula train` and `fabula verify`: a series of checkpoints, made and checked."""
+"""`fabula train`, `fabula verify` and `fabula unpack`: a series of checkpoints, made, checked and made again."""
 
 import argparse
 from pathlib import Path
@@ -8,6 +8,7 @@ from fabula import recipe as recipes
 from fabula.cli.estimate import add_estimate, check_options, show_estimate
 from fabula.cli.parser import RUNS, command, fields_help, report
 from fabula.errors import UserError
+from fabula.terminal import say
 
 
 def add_train(commands: Any) -> None:
@@ -61,3 +62,23 @@ def verify_series(parsed: argparse.Namespace) -> None:
     report(result.to_json(), parsed.json, lambda: print(result.summary()))
     if result.problems:
         raise UserError(f"{parsed.path}: {len(result.problems)} problems, the first: {result.problems[0]}")
+
+
+def add_unpack(commands: Any) -> None:
+    """Declare `fabula unpack`."""
+    unpack = command(
+        commands,
+        "unpack",
+        unpack_series,
+        "Make a packed series (`fabula export RUN --to series`) into a run again, to study, compare or tell from.",
+        epilog="Example:  fabula unpack models/series --out runs/series",
+    )
+    unpack.add_argument("path", type=Path, metavar="SERIES", help="a folder with series.json")
+    unpack.add_argument("--out", type=Path, help=f"folder of the run (default: {RUNS}/ and the series' name)")
+
+
+def unpack_series(parsed: argparse.Namespace) -> None:
+    """`fabula unpack`."""
+    from fabula.training.packed import unpack
+
+    say(f"written: {unpack(parsed.path, parsed.out or RUNS / parsed.path.resolve().name)}")

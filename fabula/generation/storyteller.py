@@ -17,7 +17,7 @@ from fabula.generation.engine import Engine, Request, StopReason, Story
 from fabula.generation.loading import BackendName, load_backend, load_draft
 from fabula.generation.sampling import Sampling
 from fabula.model.folder import end_of_text_ids, load_tokenizer
-from fabula.model.resolve import model_folder
+from fabula.model.resolve import STORYTELLER, model_folder
 from fabula.terminal import progress
 
 
@@ -213,11 +213,11 @@ class Storyteller:
         return tokens
 
 
-def load(name_or_path: str | Path, **settings: Any) -> Storyteller:
+def load(name_or_path: str | Path = STORYTELLER, **settings: Any) -> Storyteller:
     """Load a storyteller from a checkpoint, a run (its last checkpoint), a Llama folder or a hub name.
 
     Args:
-        name_or_path: the model.
+        name_or_path: the model; without one it is the storyteller that comes with Fabula.
         settings: as for `Storyteller.load`.
 
     Raises:

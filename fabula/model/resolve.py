@@ -1,8 +1,9 @@
-"""What MODEL means on a command line: a checkpoint, a run, any plain Llama folder, or a hub name."""
+"""What MODEL means on a command line: a checkpoint, a run, any plain Llama folder, a hub name, or `storyteller`."""
 
 import re
 from pathlib import Path
 
+import fabula
 from fabula.corpus.store import is_store
 from fabula.errors import UserError
 from fabula.files import read_json
@@ -11,15 +12,20 @@ from fabula.terminal import say
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 HUB_FILES = ["*.json", "*.safetensors"]
+STORYTELLER = "storyteller"
+"""Name of the model that comes with Fabula; a folder of that name in the working directory goes before it."""
 
 
 def model_folder(name: str) -> Path:
-    """Return the folder of a MODEL argument, fetching it from the hub when it is a hub name (`owner/name@revision`).
+    """Return the folder of a MODEL argument: `storyteller` is inside the package, a hub name (`owner/name@revision`) is
+    fetched from the hub.
 
     Raises:
         UserError: nothing of that name, or a folder that holds no model.
     """
     path = Path(name)
+    if name == STORYTELLER and not path.exists():
+        return Path(fabula.__file__).parent / STORYTELLER
     if (path / "config.json").is_file():
         return path
     if (path / "checkpoints").is_dir():
@@ -31,7 +37,7 @@ def model_folder(name: str) -> Path:
     if HUB_NAME.fullmatch(name) and not path.parent.is_dir():
         return _from_hub(name)
     raise UserError(
-        f"no model {name!r}: allowed are a checkpoint folder, a run, a Llama folder, or owner/name of a hub"
+        f"no model {name!r}: it may be {STORYTELLER}, a checkpoint folder, a run, a Llama folder or a hub's owner/name"
     )
 
 
@@ -46,16 +52,11 @@ def last_valid_checkpoint(run: Path) -> Path:
     raise UserError(f"{run} has no valid checkpoint yet")
 
 
-def newest_run(runs: Path) -> Path:
-    """Return the run that was written to last below `runs`.
-
-    Raises:
-        UserError: there is none with a checkpoint.
-    """
+def newest_run(runs: Path) -> Path | None:
+    """Return the run that was written to last below `runs`, or None when none has a checkpoint."""
     found = [run for run in runs.glob("*") if checkpoints(run / "checkpoints")]
-    if not found:
-        raise UserError(f"no run under {runs}/: train one with `fabula train nano`, or name a model with --model")
-    return max(found, key=lambda run: max(path.stat().st_mtime for path in (run / "checkpoints").iterdir()))
+    written = {run: max(path.stat().st_mtime for path in (run / "checkpoints").iterdir()) for run in found}
+    return max(written, key=written.__getitem__, default=None)
 
 
 def choose_device(name: str) -> str:

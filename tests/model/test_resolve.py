@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 import fabula
-from fabula.errors import UserError
-from fabula.model.resolve import choose_device, last_valid_checkpoint, model_folder, newest_run
+from fabula.model.resolve import STORYTELLER, choose_device, last_valid_checkpoint, model_folder, newest_run
 from tests.corpus.hub_server import FakeHub
 from tests.tiny import tiny_checkpoint
 
@@ -47,8 +46,16 @@ def test_the_newest_run(run: Path, tmp_path: Path) -> None:
     tiny_checkpoint(later / "checkpoints" / "step-00001")
     os.utime(later / "checkpoints" / "step-00001", (2**33, 2**33))
     assert newest_run(tmp_path) == later
-    with pytest.raises(UserError, match="fabula train nano"):
-        newest_run(tmp_path / "nothing")
+    assert newest_run(tmp_path / "nothing") is None
+
+
+def test_the_storyteller_is_in_the_package_unless_a_folder_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert model_folder(STORYTELLER) == Path(fabula.__file__).parent / "storyteller"
+    mine = tiny_checkpoint(tmp_path / STORYTELLER)
+    assert model_folder(STORYTELLER).samefile(mine)
 
 
 def test_devices() -> None:
