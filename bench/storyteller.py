@@ -1,0 +1,206 @@
+"""The storyteller in the box, from stories to its record: one command that repeats it end to end.
+
+`python -m bench.storyteller --train train.txt --validation validation.txt` trains the recipe `storyteller` and, on as
+many tokens, the same model by plain AdamW and OneCycle; measures both and a 5-gram of the same tokens on the held-out
+stories; studies the run; lets it tell a story for each line of models/storyteller/prompts.txt; and writes the card, the
+report and all figures to models/storyteller, and the weights in bfloat16 to fabula/storyteller. What is done already is
+not done again; --only names the parts to do.
+"""
+
+import argparse
+import json
+import math
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fabula import recipe as recipes
+from fabula.cli.told import STOPPED
+from fabula.corpus.store import TokenStore
+from fabula.errors import UserError
+from fabula.files import read_json, sha256, to_json, write_text
+from fabula.generation import Sampling, Storyteller
+from fabula.model.folder import load_tokenizer
+from fabula.model.layout import load_model, write_model
+from fabula.model.resolve import last_valid_checkpoint, training_store
+from fabula.study.baselines.tokens import ORDERS, TokenNGrams
+from fabula.study.statistics import ratio_intervals
+from fabula.terminal import say
+
+ROOT = Path(__file__).parents[1]
+RECORD = ROOT / "models" / "storyteller"
+IN_THE_BOX = ROOT / "fabula" / "storyteller"
+PROMPTS = RECORD / "prompts.txt"
+PLAIN = {
+    "optimizer.kind": "adamw",
+    "optimizer.learning_rate": "3e-3",
+    "optimizer.weight_decay": "0.05",
+    "optimizer.base_width": "0",
+    "schedule.kind": "onecycle",
+    "schedule.warmup_fraction": "0.1",
+    "train.dropout": "0",
+}
+"""What the baseline changes: nano's optimizer and schedule, with a peak rate for its width."""
+SAMPLING = Sampling()
+
+
+def main() -> None:
+    """Do what is asked, in order."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--train", type=Path, required=True, help="TinyStories' training stories")
+    parser.add_argument("--validation", type=Path, required=True, help="held-out stories")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the two runs")
+    parser.add_argument("--suite", default="full", help="of the study")
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="parts to do")
+    arguments = parser.parse_args()
+    RECORD.mkdir(parents=True, exist_ok=True)
+    try:
+        for part in arguments.only:
+            say(f"-- {part}")
+            PARTS[part](arguments)
+    except UserError as error:
+        raise SystemExit(f"bench: {error}") from None
+
+
+def _fabula(*words: str | Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "fabula", *map(str, words)], stdout=subprocess.PIPE, text=True, cwd=ROOT, check=False
+    )
+    if done.returncode:
+        raise UserError(f"fabula {words[0]} ended with {done.returncode}")
+    return done.stdout
+
+
+def _train(arguments: argparse.Namespace, name: str, changes: dict[str, str]) -> Path:
+    run: Path = (arguments.runs / name).resolve()
+    files = ["--corpus", arguments.train.resolve(), "--corpus.validation", str(arguments.validation.resolve())]
+    settings = [word for field, value in changes.items() for word in (f"--{field}", value)]
+    _fabula("train", "storyteller", *files, *settings, "--out", run)
+    return run
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Train the storyteller."""
+    _train(arguments, "storyteller", {})
+
+
+def baseline(arguments: argparse.Namespace) -> None:
+    """Train the same model on as many tokens by AdamW and OneCycle."""
+    _train(arguments, "storyteller-plain", PLAIN)
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    """Measure what there is on the held-out stories: both models, and the 5-gram."""
+    figures: dict[str, Any] = {}
+    for label, name in (("storyteller", "storyteller"), ("AdamW and OneCycle", "storyteller-plain")):
+        run = arguments.runs / name
+        if (run / "recipe.toml").is_file() and _is_complete(run):
+            text = _fabula("evaluate", run.resolve(), "--json")
+            write_text(run / "evaluation.json", text)
+            figures[label] = {**json.loads(text), "model": name, "corpus": arguments.validation.name}
+    store = training_store(last_valid_checkpoint(arguments.runs / "storyteller"))
+    assert store is not None, "it was trained just now"
+    figures[f"{ORDERS}-gram"] = _five_gram(TokenStore.open(store))
+    write_text(RECORD / "evaluation.json", to_json(figures))
+
+
+def _is_complete(run: Path) -> bool:
+    recipe = recipes.load(str(run / "recipe.toml"))
+    return (run / "checkpoints" / f"step-{recipe.train.steps:05d}").is_dir()
+
+
+def _five_gram(store: TokenStore) -> dict[str, Any]:
+    """Return the held-out loss of interpolated modified Kneser-Ney over the same tokens."""
+    train_split, held_out = store.train, store.validation
+    learned = [train_split.story(index)[:-1] for index in range(train_split.stories)]
+    asked = [held_out.story(index)[:-1] for index in range(held_out.stories)]
+    model = TokenNGrams.fit(learned, store.vocab_size, store.end_of_text_id)
+    nats = np.array([-found.sum() for found in model.log_probabilities(asked, ORDERS)])
+    tokens = np.array([len(story) + 1 for story in asked], np.float64)
+    sizes = held_out.story_bytes[: held_out.stories].astype(np.float64)
+    intervals = ratio_intervals(np.stack((nats, nats)), np.stack((tokens, sizes * math.log(2))), 0)
+    assert intervals is not None, "more than one story"
+    return {
+        "nats_per_token": float(nats.sum() / tokens.sum()),
+        "nats_per_token_interval": list(intervals[0]),
+        "bits_per_byte": float(nats.sum() / math.log(2) / sizes.sum()),
+        "bits_per_byte_interval": list(intervals[1]),
+        "stories": len(asked),
+        "tokens": int(tokens.sum()),
+        "bytes": int(sizes.sum()),
+    }
+
+
+def study(arguments: argparse.Namespace) -> None:
+    """Ask the run every question of the study; keep the verdicts and the report."""
+    run = (arguments.runs / "storyteller").resolve()
+    _fabula("study", run, "--suite", arguments.suite)
+    for name in ("report.html", "verdict.json"):
+        shutil.copyfile(run / "study" / name, RECORD / name)
+
+
+def card(arguments: argparse.Namespace) -> None:
+    """Write the model card from the run's records."""
+    _fabula("export", (arguments.runs / "storyteller").resolve(), "--to", "card", "--out", RECORD / "README.md")
+
+
+def install(arguments: argparse.Namespace) -> None:
+    """Put the last checkpoint into the package, in bfloat16, and what the run recorded beside its card."""
+    run = arguments.runs / "storyteller"
+    checkpoint = last_valid_checkpoint(run)
+    shutil.rmtree(IN_THE_BOX, ignore_errors=True)
+    IN_THE_BOX.mkdir()
+    tokenizer = load_tokenizer(checkpoint)
+    tokenizer.post_processor = None
+    write_model(IN_THE_BOX, load_model(checkpoint), tokenizer, "bfloat16")
+    recipe = recipes.load(str(run / "recipe.toml"))
+    names = {"source": [arguments.train.name], "validation": [arguments.validation.name]}
+    write_text(RECORD / "recipe.toml", recipes.to_toml(recipes.from_table({"corpus": names}, recipe)))
+    record = read_json(run / "run.json")
+    record["corpus"]["path"] = ""
+    for session in record["sessions"]:
+        session["command"] = [Path(word).name for word in session["command"]]
+    record["data"] = {path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} for path in _files(arguments)}
+    record["data"]["licence"] = "TinyStories (Eldan and Li, 2023), CDLA-Sharing-1.0; no text of it is kept here"
+    record["weights"] = {path.name: sha256(path) for path in sorted(IN_THE_BOX.iterdir())}
+    write_text(RECORD / "run.json", to_json(record))
+
+
+def _files(arguments: argparse.Namespace) -> tuple[Path, Path]:
+    return arguments.train, arguments.validation
+
+
+def stories(arguments: argparse.Namespace) -> None:
+    """Tell a story for each prompt with the model in the box and the defaults, seed 0; nothing is chosen or edited."""
+    prompts = [line for line in PROMPTS.read_text(encoding="utf-8").splitlines() if line]
+    storyteller = Storyteller.load(IN_THE_BOX, device="cpu")
+    told = [(prompt, storyteller.generate(prompt, SAMPLING)[0]) for prompt in prompts]
+    lines = [
+        "# Twenty stories, unedited",
+        "",
+        f"`python -m bench.storyteller --only stories`: one story for each line of prompts.txt, "
+        f"temperature {SAMPLING.temperature:g}, top-p {SAMPLING.top_p:g}, "
+        f"repetition penalty {SAMPLING.repetition_penalty:g}, seed {SAMPLING.seed}.",
+    ]
+    for number, (prompt, story) in enumerate(told, 1):
+        lines += ["", f"## {number}", "", f"{prompt}{story.text.rstrip()}", "", f"*({STOPPED[story.stop_reason]})*"]
+    write_text(RECORD / "stories.md", "\n".join(lines) + "\n")
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "train": train,
+    "baseline": baseline,
+    "evaluate": evaluate,
+    "install": install,
+    "stories": stories,
+    "study": study,
+    "card": card,
+}
+
+if __name__ == "__main__":
+    main()
