@@ -55,7 +55,8 @@ def main() -> None:
     parser.add_argument("--train", type=Path, required=True, help="TinyStories' training stories")
     parser.add_argument("--validation", type=Path, required=True, help="held-out stories")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the two runs")
-    parser.add_argument("--suite", default="full", help="of the study")
+    parser.add_argument("--suite", default="fast", help="of the study (default: fast)")
+    parser.add_argument("--checkpoints", default="10", help="that are studied (default: 10)")
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="parts to do")
     arguments = parser.parse_args()
     RECORD.mkdir(parents=True, exist_ok=True)
@@ -139,7 +140,7 @@ def _five_gram(store: TokenStore) -> dict[str, Any]:
 def study(arguments: argparse.Namespace) -> None:
     """Ask the run every question of the study; keep the verdicts and the report."""
     run = (arguments.runs / "storyteller").resolve()
-    _fabula("study", run, "--suite", arguments.suite)
+    _fabula("study", run, "--suite", arguments.suite, "--checkpoints", arguments.checkpoints)
     for name in ("report.html", "verdict.json"):
         shutil.copyfile(run / "study" / name, RECORD / name)
 

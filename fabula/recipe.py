@@ -24,6 +24,7 @@ Count = Annotated[int, Range(1)]
 CountOrZero = Annotated[int, Range(0)]
 Positive = Annotated[float, Range(0, low_open=True)]
 NotNegative = Annotated[float, Range(0)]
+Share = Annotated[float, Range(0, 1)]
 BelowOne = Annotated[float, Range(0, 1, high_open=True)]
 
 
@@ -41,6 +42,13 @@ class Corpus:
     """How many training stories to take from `source`; 0 takes all (storyworld, which never ends: 40,000)."""
     seed: CountOrZero = 0
     """The story world's seed."""
+    long_share: Share = 0.0
+    """Share of the story world's stories that are long: chapters, up to 2,000 tokens, early facts that matter late."""
+
+    def __post_init__(self) -> None:
+        if self.long_share and self.source != ("storyworld",):
+            given = ", ".join(self.source)
+            raise UserError(f"corpus.long_share = {self.long_share} is for corpus.source = storyworld, not for {given}")
 
 
 @dataclass(frozen=True)

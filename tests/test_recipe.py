@@ -71,6 +71,11 @@ def test_every_field_has_a_sentence() -> None:
         ("[train]\nramp_from = 6144", "divides train.tokens_per_step = 262144 without remainder"),
         ("[series]\nsteps = [5000]", "series.steps holds 5000, beyond the last step"),
         ("[corpus]\nsource = []", "corpus.source is empty"),
+        ("[corpus]\nlong_share = 1.5", "corpus.long_share = 1.5 must be at least 0 and at most 1"),
+        (
+            "[corpus]\nsource = ['tinystories']\nlong_share = 0.2",
+            "corpus.long_share = 0.2 is for corpus.source = storyworld, not for tinystories",
+        ),
         ("[schedule]\nkind = 'trapezoid'\ndecay_fraction = 0.8", "must not add up to more than 1"),
         ("steps", "not valid TOML"),
     ],

@@ -35,6 +35,7 @@ def add_corpus(commands: Any) -> None:
     world.add_argument("--seed", type=int, default=0, help="the world's seed")
     world.add_argument("--show", type=int, metavar="N", help="print N stories instead of measuring")
     world.add_argument("--record", action="store_true", help="with --show: print each story's event record too")
+    world.add_argument("--long", action="store_true", help="with --show: long ones, as corpus.long_share mixes in")
     world.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="processes that tell stories")
     world.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -67,7 +68,7 @@ def corpus_storyworld(parsed: argparse.Namespace) -> None:
     from fabula.corpus.storyworld import measures, stories
 
     if parsed.show is not None:
-        for story in stories(parsed.seed, 0, parsed.show):
+        for story in stories(parsed.seed, 0, parsed.show, long_share=float(parsed.long)):
             print(story.text + "\n")
             if parsed.record:
                 print(json.dumps(story.record.to_json(), indent=2) + "\n")

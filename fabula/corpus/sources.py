@@ -63,8 +63,9 @@ def locate(corpus: Corpus, scratch: Path) -> Sources:
     name = name_of(corpus)
     if name == STORYWORLD:
         count = corpus.stories or STORYWORLD_STORIES
-        held_out = generate(corpus.seed, 0, STORYWORLD_VALIDATION, scratch)
-        taken = generate(corpus.seed, STORYWORLD_VALIDATION, STORYWORLD_VALIDATION + count, scratch)
+        first, last = STORYWORLD_VALIDATION, STORYWORLD_VALIDATION + count
+        held_out = generate(corpus.seed, 0, first, scratch, corpus.long_share)
+        taken = generate(corpus.seed, first, last, scratch, corpus.long_share)
         return Sources(StoryFiles(taken), StoryFiles(held_out))
     if name:
         train, validation = hub.download(name)
@@ -82,7 +83,8 @@ def origin(corpus: Corpus) -> dict[str, Any]:
     name = name_of(corpus)
     if name == STORYWORLD:
         story_count = corpus.stories or STORYWORLD_STORIES
-        return {"source": [name], "revision": _storyworld_revision(), "seed": corpus.seed, "limit": story_count}
+        long = {"long_share": corpus.long_share} if corpus.long_share else {}
+        return {"source": [name], "revision": _storyworld_revision(), "seed": corpus.seed, "limit": story_count, **long}
     if name:
         return {"source": [name], "revision": hub.CORPORA[name].revision, "limit": corpus.stories}
     return {

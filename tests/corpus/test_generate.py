@@ -1,11 +1,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fabula.corpus import generate, sources
 from fabula.corpus.build import build, cached_store
 from fabula.corpus.readers import StoryFiles
+from fabula.corpus.storyworld import is_long
 from fabula.recipe import Corpus, Tokenizer
 
 BPE = Tokenizer(vocab_size=400)
@@ -25,6 +27,8 @@ def test_files_hold_the_worlds_stories_however_they_are_divided(tmp_path, monkey
     from fabula.corpus.storyworld import stories
 
     whole = generate.generate(3, 5, 25, tmp_path / "whole")
+    mixed = generate.generate(3, 5, 25, tmp_path / "mixed", 0.3)
+    assert read(mixed) == [story.text for story in stories(3, 5, 25, 0.3)] != read(whole)
     monkeypatch.setattr(generate, "STORIES_PER_FILE", 9)
     parts = generate.generate(3, 5, 25, tmp_path / "parts")
     assert (len(whole), len(parts)) == (1, 3)
@@ -43,10 +47,23 @@ def test_a_store_of_the_story_world(tmp_path, small_world):
     assert other.hash != store.hash
 
 
+def test_long_stories_are_in_both_splits_and_in_the_manifest(tmp_path, small_world):
+    store = build(Corpus(seed=1, long_share=0.3), BPE, tmp_path / "store")
+    assert store.manifest["long_share"] == 0.3
+    plain = build(Corpus(seed=1), BPE, tmp_path / "plain")
+    assert "long_share" not in plain.manifest
+    for split, first, last in ((store.validation, 0, 12), (store.train, 12, 42)):
+        lengths = np.diff(split.offsets)
+        long = sum(is_long(1, index, 0.3) for index in range(first, last))
+        assert 0 < long == (lengths > 1000).sum()
+        assert (lengths > 1000).sum() < len(lengths)
+
+
 def test_a_cached_story_world_depends_on_its_seed_and_its_program(small_world, monkeypatch):
     first = cached_store(Corpus(), BPE)
     assert cached_store(Corpus(validation_fraction=0.5), BPE).path == first.path  # It has its own validation stories.
     assert cached_store(Corpus(seed=1), BPE).path != first.path
+    assert cached_store(Corpus(long_share=0.5), BPE).path != first.path
     monkeypatch.setattr(sources, "_storyworld_revision", lambda: "another")
     assert cached_store(Corpus(), BPE).path != first.path
 

@@ -18,6 +18,9 @@ _FAMILY = {"mom": ("Mom", "she"), "dad": ("Dad", "he"), "grandma": ("Grandma", "
 class Stage(World):
     """A world with a hero who lives somewhere: "t" in a town, "w" in the wild or "j" in the jungle."""
 
+    chapter_start: int | None = None
+    """Index of the event with which the present chapter of a longer story begins; None: the story is a short one."""
+
     def __init__(self, chance: random.Random, trait: str = "", realm: str = "", indoors: bool = False) -> None:
         """Cast the hero, with the given trait (a random good one by default), and choose home and weather."""
         super().__init__(chance)
@@ -119,11 +122,15 @@ class Stage(World):
 
     # things
 
+    def taken_nouns(self) -> set[str]:
+        """Return the nouns that no further thing may have, so that "the ball" is always the same one."""
+        return {t.noun for t in self.things}
+
     def belonging(self, owner: Character, nouns: list[things.Noun] | None = None) -> Thing:
         """Bring in a thing that `owner` has and owns."""
         if nouns is None:
             nouns = things.OWNED if self.realm == "t" else things.WILD_OWN
-        taken = {t.noun for t in self.things}
+        taken = self.taken_nouns()
         thing = self.thing(self.chance.choice([n for n in nouns if n.noun not in taken]))
         self.begin("owner", thing.id, owner.id)
         self.begin("holder", thing.id, owner.id)
@@ -144,7 +151,7 @@ class Stage(World):
 
     def food(self, owner: Character) -> Thing:
         """Bring in something to eat that `owner` has."""
-        taken = {t.noun for t in self.things}
+        taken = self.taken_nouns()
         noun = self.pick([f for f in things.FOODS if f not in taken and (self.realm == "t" or f != "sandwich")])
         qualities = [q for q in things.FOOD_QUALITIES if not (noun in things.DRY_FOODS and q == "juicy")]
         qualities = [q for q in qualities if q != "warm" or noun in things.DRY_FOODS]

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from fabula.corpus.storyworld.checking.facts import fact_words
 from fabula.corpus.storyworld.checking.oneself import SAID, done_to_oneself, wrong_reflexives
 from fabula.corpus.storyworld.checking.replay import State
 from fabula.corpus.storyworld.lexicon import listed
@@ -142,12 +143,14 @@ class _Reader:
     def _introductions(self) -> list[str]:
         problems = []
         first_end = self.story.record.events[0].span[1]
+        narration = SPEECH.sub('""', self.story.text)
         for who in self.cast:
-            found = self.named[who.id].search(self.story.text)
+            text = narration if who.role in _FAMILY else self.story.text  # anybody may speak of "Grandma"
+            found = self.named[who.id].search(text)
             if found is None:
                 continue
-            before = self.story.text[max(0, found.start() - 25) : found.start()]
-            after = self.story.text[found.end() : found.end() + 20]
+            before = text[max(0, found.start() - 25) : found.start()]
+            after = text[found.end() : found.end() + 20]
             if who.role == "hero":
                 fine = found.start() < first_end
             elif who.role in _FAMILY:
@@ -163,6 +166,7 @@ class _Reader:
 
     def _unknown_names(self) -> list[str]:
         known = {c.name for c in self.cast} | NOT_NAMES
+        known |= {word for event in self.story.record.events for word in fact_words(event)}
         narration = SPEECH.sub('""', self.story.text)
         return [f"{name} is not in the cast" for name in _CAPITALISED.findall(narration) if name not in known]
 
@@ -173,7 +177,9 @@ class _Reader:
         return [
             f"{who.name} is told of but takes no part"
             for who in self.cast
-            if who.id not in present and self.named[who.id].search(passage.narration)
+            if who.id not in present
+            and who.name not in fact_words(passage.event)
+            and self.named[who.id].search(passage.narration)
         ]
 
     def pronouns(self, passage: _Passage) -> list[str]:

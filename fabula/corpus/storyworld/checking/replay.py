@@ -10,7 +10,7 @@ _IN_USE = {"play_with", "give", "give_back", "lend", "show", "snatch", "swap", "
 _AGENT_HOLDS = {"play_with", "give", "give_back", "lend", "lose", "mislay", "swap", "swap_back", "share_food", "refuse"}
 _FINDING = {"find", "had_found"}
 _HANDS_OVER = {"give", "give_back", "lend", "swap", "swap_back"}
-_MOVING = {"go", "wander", "go_home", "travel", "come_by", "enter_room"}
+_MOVING = {"go", "wander", "go_home", "travel", "come_by", "enter_room", "come_together", "feast", "go_ahead"}
 
 
 def replay(record: Record) -> tuple[list[str], list[State]]:

@@ -27,7 +27,9 @@ TOPICS = listed(
 
 
 def opening(stage: Stage, habit: bool = True) -> int:
-    """Introduce the hero; return the index of the event."""
+    """Introduce the hero; return the index of the event. In a chapter everyone knows the hero already."""
+    if stage.chapter_start is not None:
+        return len(stage.events) - 1
     hero = stage.hero
     habits = people.TRAIT_HABITS[hero.traits[0]]
     first = stage.act("introduce", hero, region=stage.region, habit=stage.pick(habits))
@@ -86,8 +88,9 @@ def aside(stage: Stage, place: Place, *together: Character, chance: float = 0.5)
     kinds = ["notice", "notice", "sing", "snack", "rest"]
     if together:
         kinds += ["chat", "chat"]
-    kind = stage.pick([k for k in kinds if k not in {e.kind for e in stage.events}] or ["notice"])
-    if kind == "notice" and any(e.kind == "notice" for e in stage.events):
+    told = {e.kind for e in stage.events[stage.chapter_start or 0 :]}
+    kind = stage.pick([k for k in kinds if k not in told] or ["notice"])
+    if kind == "notice" and "notice" in told:
         return
     snacks = things.SNACKS if stage.realm == "t" else things.WILD_SNACKS
     stage.act(
@@ -112,7 +115,10 @@ def _epilogue(stage: Stage, friends: tuple[Character, ...], because: list[int]) 
 
 
 def ending(stage: Stage, lesson: str = "", friends: tuple[Character, ...] = (), because: int = -1) -> None:
-    """Close the story: perhaps with what was learned, and with friends or at home."""
+    """Close the story: perhaps with what was learned, and with friends or at home. A chapter closes more quietly."""
+    if stage.chapter_start is not None:
+        _chapter_ending(stage, lesson, [because] if because >= 0 else [])
+        return
     friends = tuple(f for f in friends if f.role not in FAMILY_ROLES)  # nobody makes friends with their mother
     reasons = [because] if because >= 0 else []
     kinds = []
@@ -133,3 +139,9 @@ def ending(stage: Stage, lesson: str = "", friends: tuple[Character, ...] = (), 
         taken = {c.name for c in stage.characters}
         family = "everyone" if taken & set(family.split()) else family
         stage.act(kind, stage.hero, together=here, because=reasons, lesson=lesson, family=family)
+
+
+def _chapter_ending(stage: Stage, lesson: str, reasons: list[int]) -> None:
+    learned = any(e.kind == "learn" for e in stage.events)
+    if lesson and not learned and stage.likely(0.4):
+        stage.act("learn", stage.hero, because=reasons, lesson=lesson)

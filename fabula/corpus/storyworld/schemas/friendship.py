@@ -14,6 +14,8 @@ _FAIR = (
     "angry words hurt, but kind words heal",
 )
 
+_GIVERS = ("Mom", "Grandma", "a kind neighbor", "Grandpa", "an aunt")
+
 
 def quarrel(stage: Stage) -> None:
     """Two friends want the same thing or different games, quarrel, are lonely apart, and make up."""
@@ -21,7 +23,8 @@ def quarrel(stage: Stage) -> None:
     place = stage.outside()
     friend = stage.someone("friend")
     opening(stage, habit=False)
-    stage.act("friends", hero, b=friend)
+    if stage.chapter_start is None:
+        stage.act("friends", hero, b=friend)
     outing(stage, place, friend)
     about_thing = stage.likely(0.6)
     if about_thing:
@@ -202,9 +205,8 @@ def sharing(stage: Stage) -> None:
     food = stage.food(hero)
     hungry = stage.someone("friend", at=place) if stage.likely(0.5) else stage.stranger(place)
     opening(stage)
-    got = stage.act(
-        "get_food", hero, o=food, giver=stage.pick(("Mom", "Grandma", "a kind neighbor", "Grandpa", "an aunt"))
-    )
+    givers = _GIVERS if stage.chapter_start is None else _GIVERS[2::2]  # the family may have its part in later chapters
+    got = stage.act("get_food", hero, o=food, giver=stage.pick(givers))
     outing(stage, place)
     aside(stage, place, chance=0.4)
     stage.act("about_to_eat", hero, o=food, because=[got], spot=stage.pick(stage.setting(place).spots))

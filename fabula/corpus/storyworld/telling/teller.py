@@ -33,6 +33,7 @@ _LOUD = {"cried", "shouted", "cheered"}  # for short speeches only, and cheering
 _ANSWERS = {".": ("answered", "replied"), "!": ("answered", "replied"), "?": ()}
 _PLAIN = ("said", "asked", "answered", "replied")
 _SENTENCE_START = re.compile(r"(?:^|[.!?] )[a-z]")
+_UNTOLD = {"come_together", "feast"}  # kinds after which everyone is calm again, which need not be said
 _GLAD = {"happy", "excited", "proud", "grateful", "relieved", "loved"}
 
 
@@ -95,6 +96,8 @@ class Teller:
             self.discourse.owner[subject] = value
 
     def _starts_paragraph(self, before: Event, event: Event) -> bool:
+        if "chapter" in event.detail:
+            return True
         if before.scene != event.scene:
             return self._paragraph_words > 20
         return self._paragraph_words > 70 and self.chance.random() < 0.4
@@ -105,6 +108,8 @@ class Teller:
         roles = roles_of(event, self.discourse)
         phrase = self._choose(PHRASES[event.kind], roles, "when" in event.detail, event.kind)
         self._tell_sentences(phrase, roles, event)
+        if event.kind in _UNTOLD:
+            return
         reacting: dict[str, list[Character]] = {}
         for effect in event.effects:
             if effect.variable == "feels" and effect.subject not in self.discourse.stated_feelings:
