@@ -302,7 +302,7 @@ class Trainer:
         peak = machine.peak_flops(self.device)
         with (
             self.folder.open_metrics(self.progress.step) as self.metrics,
-            View(self.name, self.recipe.train.steps, bytes_per_token, peak) as self.view,
+            View(self.name, self.recipe, bytes_per_token, peak) as self.view,
         ):
             try:
                 yield

@@ -3,6 +3,7 @@
 import time
 from typing import TYPE_CHECKING, Any
 
+from fabula.recipe import Recipe
 from fabula.terminal import PLAIN_SECONDS, console, say
 
 if TYPE_CHECKING:
@@ -14,9 +15,10 @@ GIBI = 1 << 30
 class View:
     """The live view of one training."""
 
-    def __init__(self, name: str, steps: int, bytes_per_token: float, peak_flops: float | None) -> None:
+    def __init__(self, name: str, recipe: Recipe, bytes_per_token: float, peak_flops: float | None) -> None:
         """Take what stays the same: `peak_flops` (FLOP/s of the device) turns speed into MFU where it is known."""
-        self.name, self.steps = name, steps
+        self.name, self.steps = name, recipe.train.steps
+        self.windows_before = recipe.windows_before
         self.bits_per_byte_of_nat = 1 / (bytes_per_token * 0.6931471805599453)
         self.peak_flops = peak_flops
         self.last_line = time.monotonic()
@@ -62,12 +64,16 @@ class View:
         return cells
 
     def _remaining(self, step: int) -> str:
-        """Return the time left, from the pace since the first step shown: that one waited for what comes but once."""
-        now = time.monotonic()
+        """Return the time left, from the pace since the first step shown: that one waited for what comes but once.
+
+        The pace is counted in windows, since later steps may hold more of them.
+        """
+        now, done = time.monotonic(), self.windows_before(step)
         if self.first is None:
-            self.first = (step, now)
-        first_step, started = self.first
-        return _duration((now - started) / (step - first_step) * (self.steps - step)) if step > first_step else "..."
+            self.first = (done, now)
+        first, started = self.first
+        left = self.windows_before(self.steps) - done
+        return _duration((now - started) / (done - first) * left) if done > first else "..."
 
     def _table(self, entry: dict[str, Any]) -> "Table":
         from rich.progress_bar import ProgressBar

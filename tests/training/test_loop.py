@@ -17,6 +17,7 @@ from fabula.recipe import Recipe
 from fabula.training.loop import Trainer, train
 from fabula.training.run import RunFolder
 from fabula.training.verify import verify
+from fabula.training.view import View
 
 
 def losses(run: Path) -> list[float | None]:
@@ -234,3 +235,21 @@ def test_a_tracker_that_is_not_installed_is_one_clear_line(
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(UserError, match=r"pip install 'fabula\[track\]'"):
         train(recipes.override(tiny, {"train.trackers": "wandb"}), tmp_path / "run")
+
+
+def test_the_time_left_counts_windows_not_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    ramp = recipes.from_table(
+        {
+            "model": {"context": 64},
+            "train": {"steps": 100, "tokens_per_step": 256, "ramp_from": 64, "ramp_fraction": 0.3},
+        }
+    )
+    now = [0.0]
+    monkeypatch.setattr("fabula.training.view.time.monotonic", lambda: now[0])
+    view = View("run", ramp, bytes_per_token=4.0, peak_flops=None)
+    assert view._remaining(1) == "..."
+    now[0] = 9.0
+    windows = ramp.windows_before(100) - ramp.windows_before(10)
+    assert ramp.windows_before(10) == 10
+    assert view._remaining(10) == f"{windows // 60}:{windows % 60:02d}"  # a second each, as for the nine before
+    assert windows > 3 * 90
