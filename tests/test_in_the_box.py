@@ -1,6 +1,7 @@
 """The storyteller that comes with Fabula: it is the one on record, small enough, quick to start, and tells."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,7 +75,8 @@ def test_a_cold_start_imports_no_pytorch(tmp_path: Path) -> None:
         "import sys; from fabula.cli import main; main(['generate', 'One day', '--max-new-tokens', '3']);"
         "sys.exit('torch' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     if "kernel can't be used" in done.stderr:
         pytest.skip("without the kernel PyTorch computes")
     assert done.returncode == 0, done.stderr
