@@ -1,6 +1,10 @@
 """Typed values from TOML and from the command line: what a field may hold, and the line that says so."""
 
+import ast
+import functools
+import inspect
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -36,7 +40,22 @@ class Range:
         return " and ".join(parts) or "any finite number"
 
 
-def _unwrap(hint: Any) -> tuple[Any, Range | None]:
+@functools.cache
+def sentences(kind: type) -> Mapping[str, str]:
+    """Return the sentence that stands under each field of a dataclass."""
+    (node,) = ast.parse(inspect.getsource(kind)).body
+    assert isinstance(node, ast.ClassDef)
+    return {
+        entry.target.id: " ".join(str(sentence.value.value).split())
+        for entry, sentence in zip(node.body, node.body[1:], strict=False)
+        if isinstance(entry, ast.AnnAssign)
+        and isinstance(entry.target, ast.Name)
+        and isinstance(sentence, ast.Expr)
+        and isinstance(sentence.value, ast.Constant)
+    }
+
+
+def unwrapped(hint: Any) -> tuple[Any, Range | None]:
     """Split `Annotated[type, Range]` into its parts."""
     if get_origin(hint) is Annotated:
         kind, *notes = get_args(hint)
@@ -50,7 +69,7 @@ def checked(name: str, value: Any, hint: Any) -> Any:
     Raises:
         UserError: another type, or out of range.
     """
-    kind, allowed = _unwrap(hint)
+    kind, allowed = unwrapped(hint)
     if get_origin(kind) is tuple:
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, list | tuple):
@@ -73,7 +92,7 @@ def checked(name: str, value: Any, hint: Any) -> Any:
 
 def from_text(name: str, text: str, hint: Any) -> Any:
     """Read a command-line value: a number, true/false, a word, or a comma-separated list."""
-    kind, _ = _unwrap(hint)
+    kind, _ = unwrapped(hint)
     if get_origin(kind) is tuple:
         return [from_text(name, item.strip(), get_args(kind)[0]) for item in text.split(",") if item.strip()]
     if kind is bool:

@@ -1,9 +1,6 @@
 """`fabula generate`: stories from one model."""
 
 import argparse
-import ast
-import functools
-import inspect
 import json
 import sys
 import time
@@ -14,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin,
 
 from fabula.cli.parser import MODEL_HELP, RUNS, at_least, command
 from fabula.errors import UserError
+from fabula.fields import sentences
 from fabula.generation.sampling import Sampling
 from fabula.terminal import say
 
@@ -57,13 +55,13 @@ def _add_story(group: Any) -> None:
 
 
 def _add_sampling(group: Any) -> None:
-    sentences = _sentences(Sampling)
+    written = sentences(Sampling)
     hints = get_type_hints(Sampling, include_extras=True)
     for field in fields(Sampling):
         hint = hints[field.name]
         kind = get_args(hint)[0] if get_origin(hint) is Annotated else hint
         shown = f" (default: {field.default})" if field.default != () else " (may be repeated)"
-        settings: dict[str, Any] = {"help": (sentences[field.name] + shown).replace("%", "%%")}
+        settings: dict[str, Any] = {"help": (written[field.name] + shown).replace("%", "%%")}
         if get_origin(kind) is Literal:
             settings |= {"choices": get_args(kind), "default": field.default}
         elif get_origin(kind) is tuple:
@@ -112,21 +110,6 @@ def _add_engine(group: Any) -> None:
         help="guess tokens ahead, for the same story sooner: `ngram` (from the story alone), `corpus` (also from "
         "what is usual in the model's training text), a token store, or a smaller model",
     )
-
-
-@functools.cache
-def _sentences(kind: type) -> dict[str, str]:
-    """Return the sentence that stands under each field of a dataclass."""
-    (node,) = ast.parse(inspect.getsource(kind)).body
-    assert isinstance(node, ast.ClassDef)
-    return {
-        entry.target.id: " ".join(str(sentence.value.value).split())
-        for entry, sentence in zip(node.body, node.body[1:], strict=False)
-        if isinstance(entry, ast.AnnAssign)
-        and isinstance(entry.target, ast.Name)
-        and isinstance(sentence, ast.Expr)
-        and isinstance(sentence.value, ast.Constant)
-    }
 
 
 def generate_stories(parsed: argparse.Namespace) -> None:

@@ -4,12 +4,12 @@ import json
 import math
 import os
 import sys
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fabula.generation.characters import Characters
+from fabula.generation.settled import Settled
 from fabula.generation.story import Request, StopReason, Story
 from fabula.generation.storyteller import Storyteller, Telling
 from fabula.generation.writing.steps import Step, steps
@@ -142,15 +142,15 @@ class Page:
         interrupted = False
         with storyteller.engine() as engine:
             story = engine.submit(request)
-            settled = _Settled(storyteller, story)
+            settled = Settled(story, Characters(storyteller.tokenizer), storyteller.end_of_text)
             self._begin(prompt, first)
             try:
                 while story.stop_reason is None:
                     engine.step()
-                    self._show(settled.new())
+                    self._show((text, one.log_probability) for text, one in settled.new())
             except KeyboardInterrupt:
                 interrupted = True
-        self._show(settled.new())
+        self._show((text, one.log_probability) for text, one in settled.new())
         self._end()
         Told.from_story(storyteller, prompt, story).report()
         if interrupted:
@@ -195,27 +195,3 @@ def _shaded(text: str, probability: float) -> str:
     """Colour a text; done here because a library of rich text would change tabs and other letters."""
     number = next((number for least, number in SHADES if probability >= least), SHADES[-1][1])
     return f"\x1b[{number}m{text}\x1b[0m" if text else ""
-
-
-class _Settled:
-    """The tokens of a growing story, each with its text as soon as no stop text can take that back."""
-
-    def __init__(self, storyteller: Storyteller, story: Story) -> None:
-        request = story.request
-        self._story = story
-        self._end_of_text = storyteller.end_of_text
-        self._characters = Characters(storyteller.tokenizer).begin(request.tokens[request.lead :])
-        self._waiting: deque[tuple[str, float]] = deque()
-        self._seen = self._given = 0
-
-    def new(self) -> Iterator[tuple[str, float]]:
-        """Yield text and ln p of the tokens that have settled since the last call."""
-        story = self._story
-        for one in story.drawn[self._seen :]:
-            text = "" if one.token in self._end_of_text else self._characters.push(one.token)
-            self._waiting.append((text, one.log_probability))
-        self._seen = len(story.drawn)
-        while self._waiting and (story.stop_reason or self._given + len(self._waiting[0][0]) <= len(story.text)):
-            text, log_probability = self._waiting.popleft()
-            start, self._given = self._given, min(self._given + len(text), len(story.text))
-            yield story.text[start : self._given], log_probability

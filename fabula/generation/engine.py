@@ -10,7 +10,6 @@ from types import TracebackType
 
 from tokenizers import Tokenizer
 
-from fabula.errors import UserError
 from fabula.generation.backend import Backend, Draw, Drawn, Feed
 from fabula.generation.characters import Characters
 from fabula.generation.drafts import Draft
@@ -99,7 +98,7 @@ class Engine:
         Raises:
             UserError: a request that can't be told. No story that was taken fails later by itself.
         """
-        self._check(request)
+        request.check(self.backend.context, self.backend.vocab_size)
         story = Story(request)
         self._waiting.append(story)
         return story
@@ -126,21 +125,6 @@ class Engine:
         except BaseException:
             self.close()
             raise
-
-    def _check(self, request: Request) -> None:
-        count, context, vocabulary = len(request.tokens), self.backend.context, self.backend.vocab_size
-        if not 0 <= request.lead <= count or not count:
-            raise UserError(f"a request of {count} tokens, {request.lead} of them the lead: a story needs a beginning")
-        if count > context:
-            raise UserError(f"the prompt has {count:,} tokens; the model's context holds {context:,}")
-        if not 0 <= min(request.tokens) <= max(request.tokens) < vocabulary:
-            raise UserError(f"the prompt holds a token that is none of the model's {vocabulary:,}")
-        if not 0 <= request.alternatives <= vocabulary:
-            raise UserError(f"alternatives = {request.alternatives} must be between 0 and {vocabulary:,}")
-        if request.seed < 0:
-            raise UserError(f"seed = {request.seed} must be at least 0")
-        if request.sampling.past_context == "slide" and request.lead >= context:
-            raise UserError(f"past_context = 'slide': a context of {context} has no room beside its lead")
 
     def _admit(self) -> None:
         while self._waiting and len(self._open) < self.most:

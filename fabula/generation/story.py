@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from fabula.errors import UserError
 from fabula.generation.backend import Draw, Drawn, Feed, Tokens
 from fabula.generation.characters import CharacterStream
 from fabula.generation.sampling import Sampling
@@ -39,6 +40,26 @@ class Request:
     """How many of the most probable tokens are wanted with every draw."""
     probabilities: bool = False
     """Whether `Drawn.log_probability` is wanted."""
+
+    def check(self, context: int, vocabulary: int) -> None:
+        """Make sure that a model with this context and vocabulary can tell it.
+
+        Raises:
+            UserError: it can't.
+        """
+        count = len(self.tokens)
+        if not 0 <= self.lead <= count or not count:
+            raise UserError(f"a request of {count} tokens, {self.lead} of them the lead: a story needs a beginning")
+        if count > context:
+            raise UserError(f"the prompt has {count:,} tokens; the model's context holds {context:,}")
+        if not 0 <= min(self.tokens) <= max(self.tokens) < vocabulary:
+            raise UserError(f"the prompt holds a token that is none of the model's {vocabulary:,}")
+        if not 0 <= self.alternatives <= vocabulary:
+            raise UserError(f"alternatives = {self.alternatives} must be between 0 and {vocabulary:,}")
+        if self.seed < 0:
+            raise UserError(f"seed = {self.seed} must be at least 0")
+        if self.sampling.past_context == "slide" and self.lead >= context:
+            raise UserError(f"past_context = 'slide': a context of {context} has no room beside its lead")
 
 
 class Story:

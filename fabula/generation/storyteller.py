@@ -8,13 +8,13 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from fabula.corpus.tokenizer import prepare
 from fabula.errors import UserError, did_you_mean
 from fabula.generation.backend import Backend, Drawn, Precision
 from fabula.generation.drafts import Draft
 from fabula.generation.drafts.pace import Pace
 from fabula.generation.engine import Engine, Request, StopReason, Story
 from fabula.generation.loading import BackendName, load_backend, load_draft
+from fabula.generation.prompts import Prompts
 from fabula.generation.sampling import Sampling
 from fabula.model.folder import end_of_text_ids, load_tokenizer
 from fabula.model.resolve import STORYTELLER, model_folder
@@ -72,11 +72,12 @@ class Storyteller:
     ) -> None:
         """Take what computes, and its tokenizer; `end_of_text` are the ids that end a story, the usual one first."""
         self.backend = backend
-        self.tokenizer = prepare(tokenizer)
+        self._prompts = Prompts(tokenizer, end_of_text, backend.context, backend.vocab_size)
+        self.tokenizer = self._prompts.tokenizer
         self.end_of_text = end_of_text
         self.draft = draft
         self.pace = Pace()
-        self.lead = list(tokenizer.encode("", add_special_tokens=True).ids) or [end_of_text[0]]
+        self.lead = self._prompts.lead
         """What stands before every prompt."""
 
     @classmethod
@@ -195,22 +196,7 @@ class Storyteller:
         Raises:
             UserError: no Unicode text, more tokens than the model's context, or tokens that the model doesn't know.
         """
-        try:
-            prompt.encode()
-        except UnicodeEncodeError as error:
-            raise UserError(
-                f"the prompt is not Unicode text: character {error.start} is half a surrogate pair"
-            ) from None
-        tokens = self.lead + list(self.tokenizer.encode(prompt, add_special_tokens=False).ids)
-        context, vocab_size = self.backend.context, self.backend.vocab_size
-        if len(tokens) > context:
-            raise UserError(
-                f"the prompt has {len(tokens):,} tokens with its leading end-of-text; "
-                f"the model's context holds {context:,}"
-            )
-        if max(tokens) >= vocab_size:
-            raise UserError(f"the tokenizer gives token {max(tokens)}; the model has {vocab_size:,} tokens")
-        return tokens
+        return self._prompts.encode(prompt)
 
 
 def load(name_or_path: str | Path = STORYTELLER, **settings: Any) -> Storyteller:
