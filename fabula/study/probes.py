@@ -97,6 +97,7 @@ ITEM_PROBES = (
     Probe("world_binding", "C2", "Who has what (story world)", "Who of the two holds the thing, by the record of what happened?", False, "accuracy", "D1", ceiling=1.0),
     Probe("world_state", "C3", "What is true now (story world)", "Where is the character now, after the moves that were told?", False, "accuracy", "D1", ceiling=1.0),
     Probe("world_memory", "C4", "Memory (story world)", "Which early fact returns at the end?", False, "accuracy", "D1", ceiling=1.0),
+    Probe("world_recall", "C4", "Memory in long stories", "A long story needs a fact that it told some hundred words ago: which of two?", False, "accuracy", "D1", ceiling=1.0),
     Probe("world_emotion", "C4", "Feeling (story world)", "What does the character feel, by the record of what happened?", False, "accuracy", "D1", ceiling=1.0),
     Probe("world_cause", "C6", "Cause (story world)", "Why did it happen, by the record?", False, "accuracy", "D1", ceiling=1.0),
 )  # fmt: skip

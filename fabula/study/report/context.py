@@ -38,11 +38,12 @@ class Map:
 
 GAIN = Map("context_gain", "gain", "nats/token", "tokens kept", "what farther tokens are worth (nats/token)", 0.01)
 MEMORY = Map("memory", "value", "share", "words between", "memory at a distance", 0.4)
+RECALL = Map("world_recall", "value", "share", "words between", "early facts of long stories", 0.4)
 POSITION = ("position", "nats")
 SOURCE = Source(
     "results.parquet",
-    "probes context_gain (measure gain), position (nats), memory (value); columns condition, step, value; "
-    "curves.json: horizons",
+    "probes context_gain (measure gain), position (nats), memory and world_recall (value); columns condition, step, "
+    "value; curves.json: horizons",
     "value as a colour over step and condition; for position value over condition at the last step",
 )
 
@@ -52,7 +53,7 @@ def section(evidence: Evidence, figures: Figures) -> Html:
     trained = [series for series in evidence.study.series if len(series.checkpoints) > 1]
     gains = _maps(evidence, GAIN, trained)
     positions = _positions(evidence)
-    memories = _maps(evidence, MEMORY, trained)
+    memories = [*_maps(evidence, MEMORY, trained), *_maps(evidence, RECALL, trained)]
     said = (
         (
             gains,
@@ -67,7 +68,7 @@ def section(evidence: Evidence, figures: Figures) -> Html:
         ),
         (
             memories,
-            "Memory: share of right answers by how many words lie between a name and its use; 50\u202f% is guessing.",
+            "Memory: share of right answers by how many words lie between a fact and its use; 50\u202f% is guessing.",
             "Memory at a distance was not measured at several checkpoints: no map of it.",
         ),
     )

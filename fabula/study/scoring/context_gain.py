@@ -14,14 +14,18 @@ from fabula.study.scoring.language_model import LanguageModel, Tree
 from fabula.study.stories import HeldOutStory
 
 LENGTHS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""The k that are tried."""
+"""The k that a study tries."""
 TARGETS = 500
 ENOUGH_STORIES = 20
 """Stories that must be longer than k for k to be measured."""
 
 
 def context_gain(
-    model: LanguageModel, stories: Sequence[HeldOutStory], targets: int = TARGETS, seed: int = 0
+    model: LanguageModel,
+    stories: Sequence[HeldOutStory],
+    targets: int = TARGETS,
+    seed: int = 0,
+    lengths: Sequence[int] = LENGTHS,
 ) -> Scores:
     """Measure the gain of the whole story over its last k tokens, at targets that have more than k tokens before them.
 
@@ -33,22 +37,23 @@ def context_gain(
         stories: held-out stories.
         targets: how many tokens to predict, drawn evenly from the stories that are long enough.
         seed: decides which.
+        lengths: the k that are tried.
 
     Returns:
         One unit for each target and k: `condition` is k, the cluster is the story, the column is `gain` in nats.
     """
     reach = [min(len(story.tokens), model.context) for story in stories]
-    lengths = [k for k in LENGTHS if sum(end > k for end in reach) >= ENOUGH_STORIES]
-    chosen = _draw(reach, max(lengths), targets, seed) if lengths else []
+    tried = [k for k in lengths if sum(end > k for end in reach) >= ENOUGH_STORIES]
+    chosen = _draw(reach, max(tried), targets, seed) if tried else []
     histories = [[model.end_of_text, *stories[story].tokens[:target].tolist()] for story, target in chosen]
     asked = [int(stories[story].tokens[target]) for story, target in chosen]
     full = _log_probabilities(model, histories, asked)
-    gains = [full - _log_probabilities(model, [history[-k:] for history in histories], asked) for k in lengths]
+    gains = [full - _log_probabilities(model, [history[-k:] for history in histories], asked) for k in tried]
     names = [f"story-{story}:{target}" for story, target in chosen]
     return Scores(
-        np.array(names * len(lengths), np.str_),
-        np.array([f"story-{story}" for story, _ in chosen] * len(lengths), np.str_),
-        np.repeat(np.array([str(k) for k in lengths], np.str_), len(chosen)),
+        np.array(names * len(tried), np.str_),
+        np.array([f"story-{story}" for story, _ in chosen] * len(tried), np.str_),
+        np.repeat(np.array([str(k) for k in tried], np.str_), len(chosen)),
         {"gain": np.concatenate([np.empty(0), *gains])},
     )
 

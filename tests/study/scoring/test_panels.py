@@ -30,6 +30,13 @@ def test_what_looks_five_tokens_back_gains_from_the_fifth():
     np.testing.assert_allclose(found["8"], 0, atol=1e-12)
 
 
+def test_other_lengths_may_be_tried():
+    found = by_condition(context_gain(StandIn(far(5)), LONG, targets=50, lengths=(3, 7, 500)))
+    assert sorted(found) == ["3", "7"]
+    assert (np.abs(found["3"]) > 0.1).all()
+    np.testing.assert_allclose(found["7"], 0, atol=1e-12)
+
+
 def test_targets_lie_behind_the_largest_k_and_inside_the_context():
     model = StandIn(bigram(), context=40)
     scores = context_gain(model, LONG, targets=100, seed=1)

@@ -8,13 +8,14 @@ about where the other one has the wrong name, in a context about as long.
 
 import random
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 
 from fabula.corpus.storyworld import Story, history
 from fabula.corpus.storyworld.record import Record
 from fabula.corpus.storyworld.telling.teller import Teller
 from fabula.study.items.item import Item
+from fabula.study.items.world.pairing import Pairing
 from fabula.study.items.world.questions import FAR, LONG_AGO, Question, questions
 from fabula.study.text import words
 from fabula.terminal import progress
@@ -35,42 +36,17 @@ of binary digits, how many words back the right and the other one were named las
 
 def build(probe: str, seed: int, limit: int) -> list[Item]:
     """Return at most `limit` items, in turn from each condition."""
-    waiting: dict[tuple[str, Place], list[Item]] = defaultdict(list)
-    ready: dict[str, list[Item]] = defaultdict(list)
+    pairing = Pairing()
     histories = min(HISTORIES_PER_ITEM * limit, MOST_HISTORIES)
     with progress(f"telling stories for {probe}", histories, "histories") as advance:
         for index in range(histories):
             for item, place in _items(probe, SERIES + seed, index):
                 first, last, right, other, length = place
-                opposite = waiting[item.condition, (not first, not last, other, right, length)]
-                if opposite:
-                    ready[item.condition] += [opposite.pop(), item]
-                else:
-                    waiting[item.condition, place].append(item)
+                pairing.add(item, place, (not first, not last, other, right, length))
             advance(1)
-            if _enough(ready, limit):
+            if pairing.is_enough(limit):
                 break
-    return _in_turn(ready, limit)
-
-
-def _enough(ready: dict[str, list[Item]], limit: int) -> bool:
-    """Stop when no condition lacks items, or when the common ones have enough for all."""
-    counts = [len(items) for items in ready.values()]
-    return sum(counts) >= 4 * limit or sum(min(count, -(-limit // len(counts))) for count in counts) >= limit
-
-
-def _in_turn(ready: dict[str, list[Item]], limit: int) -> list[Item]:
-    """Take pairs from each condition in turn, so that each stays balanced."""
-    chosen: list[Item] = []
-    pairs = {condition: iter(zip(items[::2], items[1::2], strict=True)) for condition, items in sorted(ready.items())}
-    while pairs and len(chosen) < limit:
-        for condition in list(pairs):
-            pair = next(pairs[condition], None)
-            if pair is None:
-                del pairs[condition]
-            else:
-                chosen += pair
-    return chosen[:limit]
+    return pairing.in_turn(limit)
 
 
 def _items(probe: str, series: int, index: int) -> Iterator[tuple[Item, Place]]:
