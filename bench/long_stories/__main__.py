@@ -1,0 +1,190 @@
+"""Does a model that learned from long stories use its long context? Trains with and without them, asks, draws, records.
+
+The arms differ in the corpus alone: same model, steps, seeds, and the tokenizer of the first. Both are asked about long
+stories that no corpus has (the study's `world_recall`, `context_gain`, `position`) and the templates of `memory`.
+
+  python -m bench.long_stories --out runs/long-stories --picture docs/memory.png --record models/long-stories
+
+What is trained or asked already is not done again.
+"""
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.long_stories.asking import COLUMNS, PANELS, Material, ask, check, estimates
+from bench.long_stories.picture import draw
+from bench.machine import cores, describe
+from fabula import recipe as recipes
+from fabula.corpus.build import cached_store
+from fabula.errors import UserError
+from fabula.files import read_json, to_json, write_text
+from fabula.model.resolve import last_valid_checkpoint
+from fabula.recipe import Recipe
+from fabula.study.corpus import StudyCorpus
+from fabula.study.scores import Scores
+from fabula.study.scoring.llama import open_model
+from fabula.terminal import progress, say
+from fabula.training.run import RunFolder
+
+ROOT = Path(__file__).resolve().parents[2]
+WITH, WITHOUT = "with long stories", "without"
+SHORT_FOR_LONG = 4
+"""So many times more stories without long ones, so that neither arm sees a story twice as often as the other."""
+GAIN = 0.01
+"""Nats per token that make far words worth something, as in the study's horizon."""
+
+
+def main() -> None:
+    """Do what isn't done yet, and show it."""
+    parsed = _parser().parse_args()
+    try:
+        comparison = Comparison(parsed)
+        comparison.train()
+        found = comparison.measure()
+    except UserError as error:
+        raise SystemExit(f"bench: {error}") from None
+    if parsed.record:
+        comparison.write_record(parsed.record, found)
+    if parsed.picture:
+        draw(found, parsed.picture)
+    print(_table(found))
+
+
+class Comparison:
+    """Two arms, each with the same seeds."""
+
+    def __init__(self, parsed: argparse.Namespace) -> None:
+        self.out: Path = parsed.out.resolve()
+        self.seeds: list[int] = parsed.seeds
+        self.threads, self.at_once = parsed.threads, parsed.at_once
+        base = recipes.load(parsed.recipe)
+        self.store = cached_store(base.corpus, base.tokenizer)
+        corpus = replace(base.corpus, long_share=0.0, stories=SHORT_FOR_LONG * base.corpus.stories)
+        tokenizer = replace(base.tokenizer, path=str(self.store.path / "tokenizer.json"))
+        self.arms = {WITH: base, WITHOUT: replace(base, corpus=corpus, tokenizer=tokenizer)}
+
+    def run(self, arm: str, seed: int) -> Path:
+        """Name the folder of a run."""
+        return self.out / f"{arm.split()[0]}-{seed}"
+
+    def train(self) -> None:
+        """Train every run that isn't complete, `at_once` at a time."""
+        runs = [(arm, seed) for seed in self.seeds for arm in self.arms]
+        with ThreadPoolExecutor(self.at_once) as pool, progress("training", len(runs), "runs") as advance:
+            for _ in pool.map(lambda run: self._train(*run), runs):
+                advance(1)
+
+    def _train(self, arm: str, seed: int) -> None:
+        recipe = self.arms[arm]
+        recipe = replace(recipe, train=replace(recipe.train, seed=seed, threads=self.threads))
+        path = self.out / f"{self.run(arm, seed).name}.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, recipes.to_toml(recipe))
+        counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(self.threads))
+        command = [sys.executable, "-m", "fabula", "train", str(path), "--out", str(self.run(arm, seed))]
+        environment = {**os.environ, **counts, "OMP_WAIT_POLICY": "PASSIVE"}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise UserError(f"{self.run(arm, seed).name}: {done.stderr.strip().splitlines()[-1]}")
+
+    def measure(self) -> dict[str, Any]:
+        """Ask every run what it hasn't been asked, and return everything that is known."""
+        torch.set_num_threads(self.threads)
+        material = Material.make(self.out / "questions")
+        with progress("asking", len(self.arms) * len(self.seeds) * len(PANELS), "panels") as advance:
+            for arm in self.arms:
+                for seed in self.seeds:
+                    for panel in PANELS:
+                        self._ask(arm, seed, panel, material)
+                        advance(1)
+        gates = self.out / "gates.json"
+        if not gates.is_file():
+            say("holding the questions against the study's gates")
+            write_text(gates, to_json(check(StudyCorpus.open(self.store.path), material)))
+        return {
+            "machine": describe(),
+            "date": time.strftime("%Y-%m-%d", time.gmtime()),
+            "command": _command(),
+            "gates": read_json(gates),
+            "arms": {arm: self._arm(arm) for arm in self.arms},
+        }
+
+    def _scores(self, arm: str, seed: int, panel: str) -> Path:
+        return self.out / "scores" / self.run(arm, seed).name / f"{panel}.npz"
+
+    def _ask(self, arm: str, seed: int, panel: str, material: Material) -> None:
+        path = self._scores(arm, seed, panel)
+        if not path.is_file():
+            ask(open_model(last_valid_checkpoint(self.run(arm, seed))), material, panel).save(path)
+
+    def _arm(self, arm: str) -> dict[str, Any]:
+        trained = {seed: RunFolder(self.run(arm, seed)).metrics()[-1] for seed in self.seeds}
+        loaded = {panel: {seed: Scores.load(self._scores(arm, seed, panel)) for seed in self.seeds} for panel in PANELS}
+        panels = {
+            panel: {column: estimates(loaded[panel], column) for column in columns}
+            for panel, columns in COLUMNS.items()
+        }
+        worth = [int(p["condition"]) for p in panels["context_gain"]["gain"] if p["low"] > GAIN]
+        return {
+            "runs": {
+                str(seed): {name: row[name] for name in ("step", "tokens", "loss", "seconds")}
+                for seed, row in trained.items()
+            },
+            "horizon": max(worth, default=0),
+            "panels": panels,
+        }
+
+    def write_record(self, folder: Path, found: dict[str, Any]) -> None:
+        """Write the figures and both recipes; what a recipe says of this machine is left out."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / "figures.json", to_json(found))
+        for arm, recipe in self.arms.items():
+            plain: Recipe = replace(recipe, tokenizer=replace(recipe.tokenizer, path=""))
+            write_text(folder / f"{arm.split()[0]}.toml", recipes.to_toml(plain))
+
+
+def _table(found: dict[str, Any]) -> str:
+    lines = []
+    for arm, record in found["arms"].items():
+        lines.append(f"{arm}: horizon {record['horizon']} tokens")
+        for panel, columns in record["panels"].items():
+            for column, points in columns.items():
+                told = "  ".join(
+                    f"{p['condition']}: {p['value']:.3f} [{p['low']:.3f}, {p['high']:.3f}]" for p in points
+                )
+                lines.append(f"  {panel} {column}: {told}")
+    return "\n".join(lines)
+
+
+def _command() -> str:
+    """Return the command without places of this machine, which mean nothing elsewhere."""
+    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return shlex.join(["python", "-m", "bench.long_stories", *words])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.long_stories", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the runs and of what they answered")
+    parser.add_argument("--recipe", default="nano-long", help="of the first arm (default: nano-long)")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--threads", type=int, default=1, help="of each training, and of asking")
+    parser.add_argument("--at-once", type=int, default=cores(), help="trainings at a time (default: one a core)")
+    parser.add_argument("--picture", type=Path, help="draw to this file")
+    parser.add_argument("--record", type=Path, help="folder for the figures and both recipes")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
