@@ -110,12 +110,15 @@ def add_export(commands: Any) -> None:
         "Write a model, or its evidence, in the form that other programs take.",
         epilog="Examples:\n"
         "  fabula export runs/nano --to card              the run's README.md, every number from a record\n"
+        "  fabula export storyteller --to card --out card.md --study DIR   the card of a model without a run\n"
         "  fabula export runs/nano --to gguf              RUN/model.gguf, for llama.cpp, Ollama, LM Studio\n"
         "  fabula export runs/nano --to gguf --dtype q8_0 --out small.gguf\n"
         "  fabula export runs/nano --to lm-eval --out DIR  its study's questions as tasks of lm-evaluation-harness\n"
         "  fabula export runs/nano --to series --steps 0,50,600,1200   checkpoints in a quarter of the space",
     )
-    export.add_argument("model", help=f"a run (for lm-eval also the folder of a study; for gguf {MODEL_HELP})")
+    export.add_argument(
+        "model", help=f"a run (for lm-eval also the folder of a study; for card and gguf also {MODEL_HELP})"
+    )
     export.add_argument("--to", required=True, choices=["card", "gguf", "lm-eval", "series"], help="the form")
     export.add_argument(
         "--out",
@@ -128,6 +131,15 @@ def add_export(commands: Any) -> None:
         choices=["auto", "float32", "float16", "bfloat16", "q8_0", "q4_0"],
         help="gguf: of the weights (default: auto, as the model's folder stores them)",
     )
+    export.add_argument(
+        "--study", type=Path, help="card: folder of the study (default: RUN/study; a model's: NAME-study)"
+    )
+    export.add_argument(
+        "--records",
+        type=Path,
+        help="card of a single model: folder with the recipe.toml, run.json, metrics.jsonl and evaluation.json that "
+        "are kept of its making (default: the model's folder)",
+    )
     export.add_argument("--steps", metavar="STEPS", help="series: only these, with commas (default: all)")
 
 
@@ -137,6 +149,8 @@ def export_model(parsed: argparse.Namespace) -> None:
         raise UserError(f"--dtype belongs to --to gguf, not to {parsed.to}")
     if parsed.steps and parsed.to != "series":
         raise UserError(f"--steps belongs to --to series, not to {parsed.to}")
+    if (parsed.study or parsed.records) and parsed.to != "card":
+        raise UserError(f"--study and --records belong to --to card, not to {parsed.to}")
     named = Path(parsed.model)
     if parsed.to == "gguf":
         written = _export_gguf(parsed.model, parsed.out, parsed.dtype or "auto")
@@ -145,7 +159,7 @@ def export_model(parsed: argparse.Namespace) -> None:
     elif parsed.to == "card":
         with needs_extra("study"):
             from fabula.publish.card import write_card
-        written = write_card(named, parsed.out)
+        written = write_card(parsed.model, parsed.out, parsed.study, parsed.records)
     else:
         with needs_extra("study"):
             from fabula.publish.lm_eval import export_lm_eval

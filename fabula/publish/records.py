@@ -1,4 +1,4 @@
-"""A run's records, and texts whose every number is looked up in them.
+"""A run's or model's records, and texts whose every number is looked up in them.
 
 A text says where a number comes from at the place where it stands: `<<recipe.train.steps|count>>` is field `steps` of
 section `train` in the run's recipe.toml, written as a count. So a number without a record can't be written, and the
@@ -27,8 +27,8 @@ PART = re.compile(r"\[[^\]]*\]|[^.\[\]]+")
 `[probe=grammar,group=nano]`, `[my.run]`."""
 REFERENCE_CARD = {"parameters": 190.55e6, "training_loss": 0.573}
 """What the card that this project started from ("Test-1-4000") states of its model; claims, not measurements."""
-TRAIN, STUDY = "fabula train RECIPE --out {run}", "fabula study {run}"
-EVALUATE = "fabula evaluate {run} --json > {run}/evaluation.json"
+TRAIN, STUDY = "fabula train RECIPE --out {folder}", "fabula study {name}"
+EVALUATE = "fabula evaluate {name} --json > {folder}/evaluation.json"
 
 
 NOTHING = "\u2013"
@@ -65,21 +65,24 @@ FORMS: Mapping[str, Callable[[Any], str]] = {
 
 
 class Records:
-    """Where every number comes from: the run's files, the program's defaults, and what was computed from those."""
+    """Where every number comes from: records in files, the program's defaults, and what was computed from those."""
 
-    def __init__(self, run: Path, checkpoint: Path, study: Path) -> None:
-        """Name the run, its last valid checkpoint and its study; files are read when they are asked for."""
-        self.run = run
+    def __init__(self, folder: Path, checkpoint: Path, study: Path, name: str = "") -> None:
+        """Name the folder of the records, the model's and the study's; files are read when they are asked for.
+
+        `name` is what a command must be given to study this; empty: the folder.
+        """
+        self.folder, self.name = folder, name or str(folder)
         self.files = {
             "config": (checkpoint / "config.json", TRAIN),
             "checkpoint": (checkpoint / "checkpoint.json", TRAIN),
-            "recipe": (run / "recipe.toml", TRAIN),
-            "run": (run / "run.json", TRAIN),
-            "metrics": (run / "metrics.jsonl", TRAIN),
+            "recipe": (folder / "recipe.toml", TRAIN),
+            "run": (folder / "run.json", TRAIN),
+            "metrics": (folder / "metrics.jsonl", TRAIN),
             "study": (study / "study.json", STUDY),
             "verdicts": (study / "verdicts.json", STUDY),
             "results": (study / "results.parquet", STUDY),
-            "evaluation": (run / "evaluation.json", EVALUATE),
+            "evaluation": (folder / "evaluation.json", EVALUATE),
         }
         self.contents: dict[str, Any] = {}
         self.formulas: dict[str, str] = {}
@@ -158,7 +161,8 @@ class Records:
             return f"{source} has no {path}"
         file, command = self.files[source]
         what = f"{file} has no record {path}" if path else f"{file} is missing"
-        return f"{what}, and a card states no number without its record; make it with: {command.format(run=self.run)}"
+        makes_it = command.format(folder=self.folder, name=self.name)
+        return f"{what}, and a card states no number without its record; make it with: {makes_it}"
 
     def _where(self, source: str) -> str:
         named = {
@@ -171,7 +175,7 @@ class Records:
         if source in named:
             return named[source]
         file = self.files[source][0]
-        return f"`{file.relative_to(self.run) if file.is_relative_to(self.run) else file.name}`"
+        return f"`{file.relative_to(self.folder) if file.is_relative_to(self.folder) else file.name}`"
 
 
 def _written(value: Any, form: str) -> str:

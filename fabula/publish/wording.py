@@ -51,15 +51,21 @@ MODEL_INDEX = """model-index:
 ---
 """
 
-OVERVIEW = """
+TITLE = """
 # <<derived.name>>: a narrative model of <<$series.parameters|millions>> parameters
 
-<!-- Written by `fabula export RUN --to card`; every number is looked up in a record of the run, see the end. -->
-
+<!-- Written by `fabula export $what --to card`; every number is looked up in a record, see the end. -->
+"""
+SERIES = """
 A Llama decoder trained from nothing on short stories in simple English, as a series of checkpoints, and measured
 checkpoint by checkpoint by Fabula <<study.fabula>>. Its last checkpoint stands at step
 <<checkpoint.step|count>> of <<recipe.train.steps|count>>, after <<checkpoint.tokens|count>> target tokens.
-
+"""
+SINGLE = """
+A Llama decoder, measured by Fabula <<study.fabula>> as it is: a single model, not a series of checkpoints. What it can
+do was measured, and not when it came to it.
+"""
+FINDINGS = """
 - held-out loss: <<$ladder.value|bits>> bits/byte, 95 % interval [<<$ladder.low|bits>>, <<$ladder.high|bits>>]
   (<<$ladder.n|count>> stories)
 - supported by the study: <<derived.supported>>
@@ -98,14 +104,23 @@ PROGRESSION = """
 ## Progression, phase by phase
 
 The reference card says that five abilities emerge one after the other. Its steps are scaled to the length of this
-run, and each statement stands here beside what was measured. Questions, thresholds and statistics are those of this
+run, and each statement stands here beside what was measured.
+"""
+CLAIMS = """
+## Claim by claim
+
+The reference card names abilities of a finished model; each stands here beside what was measured.
+"""
+RULES = """
+Questions, thresholds and statistics are those of this
 version of Fabula, the same for every model (rules version <<verdicts.rules_version>>,
 SHA-256 `<<verdicts.rules_sha256|hash>>`).
 
 In the tables, "to beat" is the best simple rule on the same questions, or what broken stories score where stories
 are measured; "ceiling" is the best possible value, or the best of any checkpoint studied, or what held-out stories
 score.
-
+"""
+PHASES = """
 That there are phases at all, in this order: **<<verdicts.phases[$group]>>** (probability of the order:
 <<verdicts.order_probability[$group]|probability>>).
 """
@@ -157,10 +172,16 @@ CONFIGURATION = """
 | precision of products | <<recipe.train.precision>> |
 | seed | <<recipe.train.seed|plain>> |
 | machine | <<run.machine.processor>>, <<run.machine.device>> |
-| time, peak memory | <<metrics[-1].seconds|duration>>, <<metrics[-1].memory_bytes|gib>> |
 | versions | Fabula <<run.versions.fabula>>, PyTorch <<run.versions.torch>>, Python <<run.versions.python>> |
+"""
+COST = "| time, peak memory | <<metrics[-1].seconds|duration>>, <<metrics[-1].memory_bytes|gib>> |\n"
+FIELDS = """
+Every other field stands in `recipe.toml`.
+"""
+NO_CONFIGURATION = """
+## Configuration
 
-Every other field stands in `recipe.toml`, every step in `metrics.jsonl`.
+How it was trained is not on record here.
 """
 
 DATASET = """
@@ -176,6 +197,9 @@ STORY_WORLD = """
 Stories that Fabula's built-in story world tells: seed <<recipe.corpus.seed|plain>>, <<derived.stories|count>>
 training stories. They are made by rules, with few plots and a small vocabulary.
 """
+STATED = """
+<<run.data.licence>>.
+"""
 OTHER_FILES = """
 Story files of the person who trained it; their origin and licence are not on record.
 """
@@ -183,13 +207,13 @@ Story files of the person who trained it; their origin and licence are not on re
 USAGE = """
 ## Usage
 
-In the folder of this run:
+In the folder of $folder:
 
 ```python
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-model_path = "checkpoints/<<derived.checkpoint>>"
+model_path = "<<derived.path>>"
 
 tokenizer = AutoTokenizer.from_pretrained(model_path)
 model = AutoModelForCausalLM.from_pretrained(model_path, torch_dtype=torch.bfloat16, device_map="auto")
@@ -229,11 +253,11 @@ PINNED = (
     "<<evaluation.bits_per_byte_interval[0]|loss>> to <<evaluation.bits_per_byte_interval[1]|loss>> | "
     "<<evaluation.stories|count>> stories, of which <<evaluation.stories_in_training|count>> in training |\n"
 )
-TRAINING_LOSS = """| training loss of the last batch, nats/token | <<checkpoint.loss|loss>> | | one batch |
-
+TRAINING_LOSS = "| training loss of the last batch, nats/token | <<checkpoint.loss|loss>> | | one batch |\n"
+HELD_OUT = """
 Held out: the validation split of <<study.corpus_name>> (token store `<<study.corpus_hash|hash>>`). Suite
-`<<study.suite>>`, seed <<study.seed|plain>>, <<derived.checkpoints|count>> checkpoints of this
-run; `study/report.html` has every curve.
+`<<study.suite>>`, seed <<study.seed|plain>>, <<derived.checkpoints|count>> checkpoint(s); the study's `report.html`
+has every curve.
 """
 
 LIMITS = """
@@ -256,7 +280,7 @@ CITATION = """
 @software{fabula,
   title = {Fabula: train small storytelling language models and measure how storytelling emerges},
   author = {The Fabula developers},
-  version = {<<run.versions.fabula>>},
+  version = {<<study.fabula>>},
   license = {Apache-2.0}
 }
 ```
@@ -272,7 +296,7 @@ SOURCES = """
 | --- | --- | --- |
 $rows
 
-`evaluation.json` is what `fabula evaluate RUN --json` printed; `fabula train` and `fabula study` wrote the rest.
+`evaluation.json` is what `fabula evaluate $what --json` printed; `fabula train` and `fabula study` wrote the rest.
 
 </details>
 """

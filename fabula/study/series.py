@@ -56,7 +56,7 @@ def _run(path: Path, limit: int | None) -> Series:
     metrics = run.metrics()
     every = max(1, len(metrics) // LEARNING_RATES)
     return Series(
-        label=_label(path),
+        label=series_label(path),
         group=_without_seed(recipe, str(read_record(folders[steps[-1]]).corpus_hash)),
         seed=recipe.train.seed,
         parameters=parameter_count(folders[steps[-1]]),
@@ -74,7 +74,7 @@ def _model(name: str) -> Series:
 
     config = read_json(folder / "config.json")
     return Series(
-        label=_label(Path(name)),
+        label=series_label(Path(name)),
         group="",
         seed=None,
         parameters=parameter_count(folder),
@@ -124,7 +124,8 @@ def _without_seed(recipe: Recipe, corpus_hash: str) -> str:
     return hashlib.sha256(to_json(table).encode()).hexdigest()
 
 
-def _label(path: Path) -> str:
+def series_label(path: Path) -> str:
+    """Return the name that a study gives to a run's or model's folder."""
     parts = [part for part in path.resolve().parts[-3:] if part != "checkpoints"]
     name = "-".join(parts[-2:]) if re.fullmatch(r"step-\d+", parts[-1]) else parts[-1]
     return re.sub(r"[^\w.-]+", "-", name)

@@ -3,19 +3,23 @@
 import json
 import math
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from fabula import recipe as recipes
 from fabula.errors import UserError
 from fabula.publish import wording
-from fabula.publish.card import Card, write_card
+from fabula.publish.card import Card, Subject, write_card
 from fabula.publish.records import NOTHING, Records
 from fabula.study.folder import StudyFolder
 from fabula.study.results import write_results
-from tests.publish.run import HIGH, LABEL, LOW, NATS, STEP, loss_row, rewrite, studied_run, verdicts
+from fabula.study.series import weights_hash
+from tests.publish.run import HIGH, LABEL, LOW, NATS, STEP, loss_row, rewrite, studied_run, verdicts, write_records
 
 TEXTS = {name: value for name, value in vars(wording).items() if name.isupper() and isinstance(value, str)}
 CHECKPOINT = f"step-{STEP:05d}"
@@ -131,7 +135,7 @@ def test_the_dataset(tmp_path, source, said):
 def test_only_the_reference_shape_is_set_against_the_reference_card(own_run, text):
     assert "190.55" not in text
     (own_run / "recipe.toml").write_text(recipes.to_toml(recipes.load("test-1")))
-    card = Card(own_run, own_run / "study")
+    card = Card(Subject.find(str(own_run)))
     assert not card.is_reference_shape()
     card.records.contents["config"] |= {"vocab_size": 50_257}
     card.records.value("study", f"series[label={LABEL}]")["parameters"] = 190_460_160
@@ -221,10 +225,89 @@ def test_a_study_of_several_runs_can_be_named(own_run, tmp_path):
     assert str(tmp_path) not in card
 
 
-@pytest.mark.parametrize("name", ["nothing", "checkpoints"])
-def test_what_is_no_run_is_refused(own_run, name):
-    with pytest.raises(UserError, match="is no run"):
+@pytest.mark.parametrize(("name", "said"), [("nothing", "no model"), ("checkpoints", "is neither a run")])
+def test_what_is_no_run_or_model_is_refused(own_run, name, said):
+    with pytest.raises(UserError, match=said):
         write_card(own_run / name)
+
+
+def test_a_run_without_its_recipe_is_refused(own_run):
+    (own_run / "recipe.toml").unlink()
+    with pytest.raises(UserError, match=r"recipe.toml is missing.*fabula train"):
+        write_card(own_run, own_run / "card.md")
+
+
+@pytest.fixture
+def model(own_run, tmp_path):
+    """A model that was taken out of its run, its study, and a folder for what is kept of the run's records."""
+    folder, study, records = (tmp_path / name for name in ("teller", "teller-study", "records"))
+    shutil.copytree(own_run / "checkpoints" / CHECKPOINT, folder)
+    (folder / "checkpoint.json").unlink()
+    (own_run / "study").rename(study)
+    single = {"label": "teller", "group": "teller", "seed": None, "steps": 0}
+    weights = weights_hash(folder)
+
+    def alone(values):
+        values["series"][0] |= single | {"checkpoints": [{"step": 0, "tokens": None, "path": "", "weights": weights}]}
+
+    def without_time(values):
+        for entry in values["claims"]:
+            entry |= {"group": "teller", "timing": None, "window": None}
+        for entry in values["probes"]:
+            entry |= {"group": "teller", "half": None}
+        values |= {"phases": {"teller": "inconclusive"}, "order_probability": {"teller": None}}
+
+    rewrite(study / "study.json", alone)
+    rewrite(study / "verdicts.json", without_time)
+    row = replace(loss_row(), series="teller", group="teller", seed=None, step=0, tokens=None)
+    write_results(StudyFolder(study).results, [row])
+    records.mkdir()
+    return folder
+
+
+def test_a_model_without_a_run_has_a_card_of_what_is_known(model, tmp_path):
+    card = write_card(model, tmp_path / "card.md", tmp_path / "teller-study").read_text()
+    assert "# teller: a narrative model" in card
+    assert "a single model, not a series" in card
+    assert "How it was trained is not on record here." in card
+    assert f"held-out loss: {NATS / math.log(2):.4f} bits/byte" in card
+    assert "### Steps" not in card
+    assert "training loss of the last batch" not in card
+    assert 'model_path = "."' in card
+    assert card.count("**supported**") == 1
+    assert str(tmp_path) not in card
+
+
+def test_what_is_kept_of_its_run_is_in_its_card(own_run, model, tmp_path):
+    records = tmp_path / "records"
+    for name in ("recipe.toml", "run.json"):
+        shutil.copyfile(own_run / name, records / name)
+    asked = (model, tmp_path / "card.md", tmp_path / "teller-study", records)
+    card = write_card(*asked).read_text()
+    assert "Fabula 9.8.7, PyTorch 6.5.4, Python 3.21" in card
+    assert "time, peak memory" not in card
+    shutil.copyfile(own_run / "metrics.jsonl", records / "metrics.jsonl")
+    assert "13.3 min, 1.00 GiB" in write_card(*asked).read_text()
+
+
+def test_a_licence_on_record_is_stated(own_run, model, tmp_path):
+    records = tmp_path / "records"
+    recipe = recipes.from_table({"corpus": {"source": ["mine.txt"]}})
+    write_records(records, recipe)
+    asked = (model, tmp_path / "card.md", tmp_path / "teller-study", records)
+    assert "origin and licence are not on record" in write_card(*asked).read_text()
+    rewrite(records / "run.json", lambda values: values.update(data={"licence": "Mine, all of it"}))
+    assert "Mine, all of it." in write_card(*asked).read_text()
+
+
+def test_a_models_card_needs_a_place_and_a_study_of_its_weights(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="is no run: name the file"):
+        write_card("teller")
+    assert write_card("teller", tmp_path / "card.md").is_file()  # teller-study is where `fabula study` puts it
+    save_file({"other": torch.zeros(2)}, model / "model.safetensors")
+    with pytest.raises(UserError, match="teller-study says nothing of teller as it is now: fabula study teller"):
+        write_card("teller", tmp_path / "card.md")
 
 
 def test_it_is_written_where_it_is_asked_for(own_run, tmp_path):
