@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fabula.generation.backend import Drawn
 from fabula.generation.characters import Characters
+from fabula.generation.prompts import Prompts
 from fabula.generation.storyteller import Storyteller
 
 
@@ -62,7 +63,7 @@ def steps(
 
 
 def token_texts(
-    storyteller: Storyteller, prompt: Sequence[int], tokens: Iterable[int], text: str | None = None
+    storyteller: Storyteller | Prompts, prompt: Sequence[int], tokens: Iterable[int], text: str | None = None
 ) -> list[str]:
     """Return what each token adds to a story, see `steps`; nothing where one ends it or completes no character."""
     characters = Characters(storyteller.tokenizer).begin(prompt)
