@@ -9,6 +9,7 @@ from fabula.cli.corpus import add_corpus
 from fabula.cli.generate import add_generate
 from fabula.cli.models import add_evaluate
 from fabula.cli.parser import Parser, split_off_recipe_fields
+from fabula.cli.serve import add_serve
 from fabula.cli.study import add_export, add_study
 from fabula.cli.training import add_train, add_unpack, add_verify
 from fabula.errors import UserError
@@ -50,6 +51,16 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"fabula {fabula.__version__}")
     # `prog` is said so that argparse needn't ask the help's formatter, which would import rich for every command.
     commands = parser.add_subparsers(prog="fabula", metavar="COMMAND", required=True, parser_class=Parser)
-    for add in (add_corpus, add_train, add_evaluate, add_study, add_generate, add_export, add_unpack, add_verify):
+    for add in (
+        add_corpus,
+        add_train,
+        add_evaluate,
+        add_study,
+        add_generate,
+        add_serve,
+        add_export,
+        add_unpack,
+        add_verify,
+    ):
         add(commands)
     return parser

@@ -1,5 +1,6 @@
 """A model folder in the Hugging Face layout, its weights aside. Nothing here needs PyTorch."""
 
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,6 +53,23 @@ def stored_dtype(folder: Path) -> Literal["float32", "bfloat16"]:
         if dtypes != {"BF16"}:
             return "float32"
     return "bfloat16"
+
+
+def parameter_count(folder: Path) -> int:
+    """Return the number of weights in a model folder, shared ones counted once, from the files' headers alone.
+
+    Raises:
+        UserError: the weights are missing or damaged.
+    """
+    count = 0
+    for path in weight_files(folder):
+        try:
+            with safe_open(path, "np") as file:
+                shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118 - no mapping
+        except SafetensorError as error:
+            raise UserError(f"{path} is damaged: {error}") from None
+        count += sum(math.prod(shape) for shape in shapes)
+    return count
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
