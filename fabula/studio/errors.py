@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from fabula.errors import UserError
 from fabula.studio.catalog import UnknownNameError
-from fabula.studio.teller import BusyError, StoppingError
+from fabula.studio.teller import BusyError, FailedError, StoppingError
 
 KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 LONGEST = 500
@@ -62,12 +62,11 @@ DESCRIPTIONS = {
     403: "Sent by another site's page.",
     404: "No such model, run or page.",
     405: "Not with this method.",
-    408: "The request didn't come in time.",
     413: "The body is larger than 1 MiB.",
     421: "The Host header names no address of this studio.",
     422: "What was sent is not of the documented form.",
     429: "Too many wait; Retry-After says for how many seconds.",
-    503: "The studio is stopping.",
+    503: "The studio is stopping, or the model failed.",
 }
 
 
@@ -126,6 +125,10 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(StoppingError)
     async def stopping(request: Request, error: StoppingError) -> JSONResponse:
         return error_response(503, str(error), "stopping")
+
+    @app.exception_handler(FailedError)
+    async def failed(request: Request, error: FailedError) -> JSONResponse:
+        return error_response(503, str(error), "failed")
 
     @app.exception_handler(RequestValidationError)
     async def not_of_the_form(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -5,7 +5,6 @@ import errno
 import logging
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -91,30 +90,28 @@ class Studio(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(
+def studio(
     catalog: Catalog,
-    listening: socket.socket,
+    teller: Teller,
     access: Access,
     *,
-    threads: int = 0,
     ready: Callable[[], None] = lambda: None,
     grace: float = GRACE_SECONDS,
-) -> bool:
-    """Serve until a signal comes (Ctrl-C, SIGTERM); returns whether it ended gracefully.
+    connection: type[PatientConnection] = PatientConnection,
+) -> Studio:
+    """Return a studio that can be run.
 
     Args:
         catalog: what is served.
-        listening: a socket of `bound_socket`.
+        teller: who tells.
         access: who is let in.
-        threads: of the native kernel; 0: one for each core.
         ready: called when requests are answered.
-        grace: seconds for stories to come to their end.
+        grace: seconds for stories to come to their end when it is stopped.
+        connection: with its limits.
     """
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a bug's traceback, not every client's mistakes
-    teller = Teller(catalog, threads=threads)
     config = uvicorn.Config(
         create_app(catalog, teller, access),
-        http=PatientConnection,
+        http=connection,
         ws="none",
         loop="asyncio",
         lifespan="on",
@@ -125,7 +122,17 @@ def serve(
         h11_max_incomplete_event_size=MOST_HEADER_BYTES,
         timeout_graceful_shutdown=LAST_WORDS_SECONDS,
     )
-    studio = Studio(config, teller, ready, grace)
-    studio.run([listening])
-    sys.stdout.flush()
-    return not studio.forced
+    return Studio(config, teller, ready, grace)
+
+
+def serve(
+    catalog: Catalog, listening: socket.socket, access: Access, *, threads: int, ready: Callable[[], None]
+) -> bool:
+    """Serve at a socket of `bound_socket` until a signal comes (Ctrl-C, SIGTERM); returns whether it ended gracefully.
+
+    `threads` are the native kernel's, 0: one for each core; the rest is as for `studio`.
+    """
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a bug's traceback, not every client's mistakes
+    served = studio(catalog, Teller(catalog, threads=threads), access, ready=ready)
+    served.run([listening])
+    return not served.forced
