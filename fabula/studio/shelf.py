@@ -116,7 +116,7 @@ class Shelf:
             raise UserError(f"{model.id}: its files are gone") from None
         if not self._make_room(needed, kept):
             return "no room"
-        future = self._loader.submit(_load, model, self._threads)
+        future = self._loader.submit(load_model, model, self._threads)
         self._loading[model.id] = (future, needed)
         future.add_done_callback(lambda _: self._wake())
         return "loading"
@@ -165,7 +165,7 @@ class Shelf:
         return True
 
 
-def _load(model: Model, threads: int) -> Storyteller:
+def load_model(model: Model, threads: int) -> Storyteller:
     """Load a model; a checkpoint only if it is what its record says."""
     if (model.folder / RECORD).is_file() and (found := altered_files(model.folder)):
         raise UserError(found[0])

@@ -286,15 +286,15 @@ class Teller:
             chosen = min(ready, key=lambda telling: (telling.party.open, telling.number))
             ready.remove(chosen)
             places -= self._begin(chosen, news)
+        with self._wake:
+            self._count()
 
     def _begin(self, telling: _Telling, news: _News) -> bool:
         """Give a waiting story to its engine; False where it was cancelled or can't be told."""
         with self._wake:
-            if telling not in self._waiting:
+            if telling.cancelled or telling not in self._waiting:
                 return False
             self._waiting.remove(telling)
-        if telling.cancelled:
-            return False
         loaded = self._shelf.ready(telling.model.id)
         assert loaded is not None
         try:
@@ -381,6 +381,7 @@ class Teller:
         telling.party.open -= 1
         if not self._open[loaded]:
             del self._open[loaded]
+        self._news = True  # there is a place
 
     def _end_cancelled(self, telling: _Telling) -> None:
         with self._wake:
