@@ -45,6 +45,8 @@ AWKWARD = (
 """Texts on which tokenizers have been known to part."""
 
 Ids = NDArray[np.uint32]
+Stated = dict[str, Any]
+"""The content of a tokenizer.json."""
 
 
 class Encoded(NamedTuple):
@@ -85,10 +87,10 @@ class Reference:
 class Gigatoken:
     """The library `gigatoken`."""
 
-    def __init__(self, tokenizer: Tokenizer, stated: str) -> None:
+    def __init__(self, tokenizer: Tokenizer, stated: Stated) -> None:
         import gigatoken
 
-        self._tokenizer = gigatoken.Tokenizer.from_json(stated)
+        self._tokenizer = gigatoken.Tokenizer.from_json(json.dumps(stated))
 
     def encode(self, texts: list[str]) -> Encoded:
         """Return the texts' tokens."""
@@ -102,7 +104,7 @@ class Gigatoken:
 class Pretokens:
     """Fabula's own `PretokenEncoder`."""
 
-    def __init__(self, tokenizer: Tokenizer, stated: str) -> None:
+    def __init__(self, tokenizer: Tokenizer, stated: Stated) -> None:
         self._encoder = PretokenEncoder(tokenizer)
 
     def encode(self, texts: list[str]) -> Encoded:
@@ -110,7 +112,7 @@ class Pretokens:
         return Encoded(*self._encoder.encode(texts))
 
 
-CANDIDATES: dict[str, Callable[[Tokenizer, str], Encoder]] = {
+CANDIDATES: dict[str, Callable[[Tokenizer, Stated], Encoder]] = {
     "gigatoken": Gigatoken,
     "fabula": Pretokens,
 }
@@ -157,7 +159,7 @@ class CorpusEncoder:
         """The package that is used, with its version."""
         return f"{self.name} {__version__ if self.name == 'fabula' else version(self.name)}"
 
-    def _choose(self, names: list[str], tokenizer: Tokenizer, stated: str, texts: list[str]) -> None:
+    def _choose(self, names: list[str], tokenizer: Tokenizer, stated: Stated, texts: list[str]) -> None:
         expected = self._reference.encode(texts)
         for name in names:
             if not find_spec(name):
@@ -198,13 +200,13 @@ def first_difference(found: Encoded, expected: Encoded) -> int | None:
     return count - 1
 
 
-def plain_json(tokenizer: Tokenizer) -> str | None:
-    """Return a tokenizer.json to which the letters of a special token are letters, None for other kinds of tokenizers.
+def plain_json(tokenizer: Tokenizer) -> Stated | None:
+    """Return a tokenizer.json's content, special tokens' letters being letters; None for other kinds of tokenizers.
 
     The kind is a byte-level BPE that cuts like GPT-2's, and in which nothing else changes the tokens. The rest is left
     to `tokenizers`: the fast libraries know fewer kinds, and don't always say so.
     """
-    stated: dict[str, Any] = json.loads(tokenizer.to_str())
+    stated: Stated = json.loads(tokenizer.to_str())
     model, before = stated["model"], stated["pre_tokenizer"] or {}
     if model["type"] != "BPE" or before.get("type") != "ByteLevel":
         return None
@@ -218,5 +220,5 @@ def plain_json(tokenizer: Tokenizer) -> str | None:
         and all(token["special"] for token in stated["added_tokens"])
         and tokenizer.encode_special_tokens
     )
-    left_out: dict[str, Any] = {"added_tokens": [], "post_processor": None, "truncation": None, "padding": None}
-    return json.dumps({**stated, **left_out}) if plain else None
+    left_out: Stated = {"added_tokens": [], "post_processor": None, "truncation": None, "padding": None}
+    return {**stated, **left_out} if plain else None

@@ -47,7 +47,7 @@ def assert_same(encoder, tokenizer, texts):
 @given(TEXTS)
 def test_own_tokens_are_those_of_tokenizers(texts):
     assert_same(OWN, TOKENIZER, texts)
-    assert_same(Pretokens(TOKENIZER, ""), TOKENIZER, texts)  # which has met nothing yet
+    assert_same(Pretokens(TOKENIZER, {}), TOKENIZER, texts)  # which has met nothing yet
 
 
 @settings(max_examples=50, deadline=None)
@@ -57,7 +57,7 @@ def test_chunks_and_forgetting_change_nothing(texts):
         patch.setattr(pretokens, "CHUNK_BYTES", 8)
         patch.setattr(pretokens, "KEPT_UNITS", 3)
         patch.setattr(pretokens, "FIRST_SLOTS", 2)
-        assert_same(Pretokens(TOKENIZER, ""), TOKENIZER, texts)
+        assert_same(Pretokens(TOKENIZER, {}), TOKENIZER, texts)
 
 
 @pytest.mark.parametrize("name", INSTALLED)
