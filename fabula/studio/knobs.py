@@ -44,13 +44,10 @@ class SamplingForm(BaseModel):
         return Sampling(**{name: getattr(self, name) for name in self.model_fields_set})
 
 
-def _field(name: str, default: Any, hint: Any) -> tuple[Any, Any]:
-    """Return one of `Sampling`'s fields as pydantic takes it, with the same bounds."""
-    kind, allowed = unwrapped(hint)
-    settings: dict[str, Any] = {"description": sentences(Sampling)[name]}
-    if get_origin(kind) is tuple:
-        text = Field(min_length=1, max_length=LONGEST_STOP)
-        return list[Annotated[str, text]], Field([], max_length=MOST_STOPS, **settings)
+def knob(name: str, default: Any, **settings: Any) -> Any:
+    """Return the pydantic field of one of `Sampling`'s, with its sentence and its bounds."""
+    kind, allowed = unwrapped(get_type_hints(Sampling, include_extras=True)[name])
+    settings["description"] = sentences(Sampling)[name]
     if kind is float:
         settings["allow_inf_nan"] = False
     if kind in (int, float):
@@ -59,7 +56,16 @@ def _field(name: str, default: Any, hint: Any) -> tuple[Any, Any]:
         settings["gt" if allowed.low_open else "ge"] = allowed.low
     if allowed and math.isfinite(allowed.high):
         settings["lt" if allowed.high_open else "le"] = allowed.high
-    return kind, Field(default, **settings)
+    return Field(default, **settings)
+
+
+def _field(name: str, default: Any, hint: Any) -> tuple[Any, Any]:
+    """Return one of `Sampling`'s fields as pydantic's `create_model` takes it."""
+    kind, _ = unwrapped(hint)
+    if get_origin(kind) is tuple:
+        text = Field(min_length=1, max_length=LONGEST_STOP)
+        return list[Annotated[str, text]], knob(name, [], max_length=MOST_STOPS)
+    return kind, knob(name, default)
 
 
 def _form() -> type[SamplingForm]:

@@ -1,0 +1,162 @@
+"""`/studio/read` and `/studio/attention`: what surprised a model in a text, and where it looks."""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from fabula.errors import UserError
+from fabula.generation.backend import Drawn
+from fabula.generation.characters import Characters
+from fabula.generation.storyteller import Storyteller
+from fabula.generation.writing.reading import read_tokens
+from fabula.generation.writing.steps import alternative, token_texts
+from fabula.studio.catalog import Catalog
+from fabula.studio.errors import ASKING
+from fabula.studio.orders import BusyError
+from fabula.studio.stories import LONGEST_PROMPT
+from fabula.studio.teller import Teller
+from fabula.study.text import sentence_spans
+
+if TYPE_CHECKING:
+    from fabula.studio.attention import Attentive
+
+ALTERNATIVES = 5
+MOST_WAITING = 8
+"""Questions about attention that wait for one another."""
+START = "start"
+"""What stands for the end-of-text in front of a text."""
+
+
+class ReadRequest(BaseModel):
+    """A text to be read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field(max_length=500, description="An id of `GET /studio/models`.")
+    text: str = Field(min_length=1, max_length=LONGEST_PROMPT, description="A story, or a part of one.")
+
+
+class AttentionRequest(ReadRequest):
+    """A token of a text whose attention is wanted."""
+
+    token: int = Field(ge=0, le=2**31 - 1, description="Which token of the text, counted from 0.")
+
+
+def router(catalog: Catalog, teller: Teller) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(tags=["explain"])
+    looking = Looking()
+
+    @routes.post("/studio/read", responses=ASKING)
+    async def read(asked: ReadRequest) -> dict[str, Any]:
+        """Return how probable a model found each token of a text, and how surprising each sentence."""
+        tokens = await _encoded(catalog, asked)
+        return await teller.ask(asked.model, lambda storyteller: reading(storyteller, asked.text, tokens))
+
+    @routes.post("/studio/attention", responses=ASKING)
+    async def attention(asked: AttentionRequest) -> dict[str, Any]:
+        """Return how a token looks at those before it and at itself: by layer and head weights that add up to 1."""
+        prompts = catalog.prompts(asked.model)
+        tokens = await _encoded(catalog, asked)
+        lead = len(prompts.lead)
+        if asked.token >= len(tokens) - lead:
+            raise UserError(f"token = {asked.token}: the text has {len(tokens) - lead} tokens, counted from 0")
+        seen = tokens[: lead + asked.token + 1]
+        layers = await looking.weights(catalog.model(asked.model).folder, seen)
+        characters = Characters(prompts.tokenizer).begin([])
+        return {"tokens": [START] * lead + [characters.push(token) for token in seen[lead:]], "layers": layers}
+
+    return routes
+
+
+async def _encoded(catalog: Catalog, asked: ReadRequest) -> list[int]:
+    return await asyncio.to_thread(catalog.prompts(asked.model).encode, asked.text)
+
+
+class Looking:
+    """Questions about attention: answered one by one beside the event loop, by a few at most waited for."""
+
+    def __init__(self) -> None:
+        self._attentive: Attentive | None = None
+        self._waiting = 0
+
+    async def weights(self, folder: Any, tokens: Sequence[int]) -> list[list[list[float]]]:
+        """Return the last token's attention weights, see `fabula.studio.attention`.
+
+        Raises:
+            BusyError: too many wait.
+        """
+        if self._waiting >= MOST_WAITING:
+            raise BusyError(retry_after=1)
+        self._waiting += 1
+        try:
+            return await asyncio.to_thread(self._compute, folder, tokens)
+        finally:
+            self._waiting -= 1
+
+    def _compute(self, folder: Any, tokens: Sequence[int]) -> list[list[list[float]]]:
+        from fabula.studio.attention import Attentive  # here: it brings PyTorch
+
+        if self._attentive is None:
+            self._attentive = Attentive()
+        return self._attentive.weights(folder, tokens)
+
+
+def reading(storyteller: Storyteller, text: str, tokens: Sequence[int]) -> dict[str, Any]:
+    """Return a text's tokens and sentences with their probabilities; `tokens` are led by what stands before them."""
+    lead = len(storyteller.lead)
+    found: list[Drawn] = read_tokens(storyteller.backend, tokens, ALTERNATIVES)[lead - 1 :]
+    texts = token_texts(storyteller, [], tokens[lead:])
+    return {
+        "tokens": [
+            {
+                "token": one.token,
+                "text": added,
+                "log_probability": one.log_probability,
+                "alternatives": [
+                    {"token": other.token, "text": other.text, "log_probability": other.log_probability}
+                    for other in (alternative(storyteller, *beside) for beside in one.alternatives)
+                ],
+            }
+            for one, added in zip(found, texts, strict=True)
+        ],
+        "sentences": sentences(text, texts, [one.log_probability for one in found]),
+    }
+
+
+def sentences(text: str, texts: Sequence[str], log_probabilities: Sequence[float]) -> list[dict[str, Any]]:
+    """Return each sentence with its first and last token and its surprise, -ln p, in nats.
+
+    A token belongs to the sentence in which its first letter stands; blanks between two sentences to the first. A
+    sentence that shares its only token with the one before it is left out.
+    """
+    spans = sentence_spans(text)
+    starts = [0, *accumulate(map(len, texts))]
+    marks = [start + _blanks(added) for start, added in zip(starts, texts, strict=False)]
+    found = []
+    for number, (start, stop) in enumerate(spans):
+        low = 0 if number == 0 else start
+        high = spans[number + 1][0] if number + 1 < len(spans) else math.inf
+        inside = [place for place, mark in enumerate(marks) if low <= mark < high]
+        if inside:
+            nats = -math.fsum(log_probabilities[place] for place in inside)
+            found.append(
+                {
+                    "text": text[start:stop],
+                    "first": inside[0],
+                    "last": inside[-1],
+                    "nats": nats,
+                    "nats_per_token": nats / len(inside),
+                }
+            )
+    return found
+
+
+def _blanks(text: str) -> int:
+    """Return how many blanks stand before a text's first letter; 0 when it has none."""
+    return len(text) - len(text.lstrip()) if text.strip() else 0
