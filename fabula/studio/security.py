@@ -8,15 +8,19 @@ needed besides.
 
 import hashlib
 import hmac
+import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fabula.studio.errors import error_response
 
+HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]@/\s]+)(?::[0-9]{1,5})?")
+"""A name or an address with, perhaps, a port."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 PUBLIC = frozenset({"/", "/health", "/favicon.ico"})
 """Answered without a token: the page, which asks for it, and whether the studio works."""
@@ -87,28 +91,24 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        refused = self._refused(scope)
-        await (error_response(*refused[:3], headers=refused[3]) if refused else self._app)(scope, receive, guarded)
+        await (self._refusal(scope) or self._app)(scope, receive, guarded)
 
-    def _refused(self, scope: Scope) -> tuple[int, str, None, None, dict[str, str]] | None:
+    def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         server = scope.get("server") or ("", 0)
         host = headers.get("host", "")
         if not self._access.knows(host, str(server[0])):
-            return _refusal(421, "the Host header names no address of this studio; --allow-host NAME adds one")
+            return error_response(421, "the Host header names no address of this studio; --allow-host NAME adds one")
         public = scope["path"] in PUBLIC or scope["path"].startswith(PUBLIC_FOLDER)
         origin = headers.get("origin")
         if origin is not None and origin.lower() not in {f"{scheme}://{host.lower()}" for scheme in ("http", "https")}:
-            return _refusal(403, "sent by another site's page")
+            return error_response(403, "sent by another site's page")
         if not public and headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-            return _refusal(403, "sent by another site's page")
+            return error_response(403, "sent by another site's page")
         if public or self._token is None or self._right(headers.get("authorization", "")):
             return None
-        return _refusal(
-            401,
-            "a token is needed: Authorization: Bearer TOKEN, as fabula serve printed it",
-            {"WWW-Authenticate": "Bearer"},
-        )
+        message = "a token is needed: Authorization: Bearer TOKEN, as fabula serve printed it"
+        return error_response(401, message, headers={"WWW-Authenticate": "Bearer"})
 
     def _right(self, authorization: str) -> bool:
         """Compare a token with ours in a time that says nothing about either."""
@@ -134,7 +134,7 @@ class BodyLimit:
             return
         too_large = error_response(413, f"the body is larger than {self._limit:,} bytes")
         announced = Headers(scope=scope).get("content-length", "0").lstrip("0")
-        if len(announced) > len(str(self._limit)) or (announced.isdigit() and int(announced) > self._limit):
+        if len(announced) > len(str(self._limit)) or (announced.isdecimal() and int(announced) > self._limit):
             await too_large(scope, receive, send)
             return
         body = bytearray()
@@ -160,12 +160,6 @@ class BodyLimit:
         await self._app(scope, replay, send)
 
 
-def _refusal(
-    status: int, message: str, headers: dict[str, str] | None = None
-) -> tuple[int, str, None, None, dict[str, str]]:
-    return status, message, None, None, headers or {}
-
-
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
@@ -176,6 +170,6 @@ def _bracketed(host: str) -> str:
 
 
 def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+    """Return a Host header's name; empty where it is no host."""
+    found = HOST.fullmatch(host)
+    return found[1] if found else ""
