@@ -6,12 +6,11 @@ import time
 import openai
 import pytest
 
-from fabula import recipe as recipes
 from fabula.generation.sampling import Sampling
 from fabula.generation.storyteller import Storyteller
 from fabula.generation.writing.reading import log_probabilities
+from tests.studio.folders import tiny_run
 from tests.studio.live import live
-from tests.tiny import tiny_checkpoint
 
 MODEL = "river/step-00007"
 PROMPT = "Once upon a time"
@@ -21,12 +20,7 @@ CAKE = "A cake 🎂 for Lily"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "river"
-    (folder / "checkpoints").mkdir(parents=True)
-    recipe = recipes.from_table({"train": {"steps": 9}})
-    (folder / "recipe.toml").write_text(recipes.to_toml(recipe))
-    tiny_checkpoint(folder / "checkpoints" / "step-00007")
-    return folder
+    return tiny_run(tmp_path_factory.mktemp("runs") / "river", 7)
 
 
 @pytest.fixture(scope="module")
