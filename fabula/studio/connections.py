@@ -19,7 +19,6 @@ BODY_SECONDS = 30.0
 """From the headers to the end of the body."""
 STUCK_SECONDS = 60.0
 """For which an answer may find nobody reading it."""
-MOST_HEADER_BYTES = 16 * 1024
 
 
 class PatientConnection(H11Protocol):

@@ -27,6 +27,8 @@ PUBLIC = frozenset({"/", "/health", "/favicon.ico"})
 PUBLIC_FOLDER = "/page/"
 BODY_LIMIT = 1 << 20
 """Bytes."""
+MOST_HEADER_BYTES = 16 * 1024
+"""Of a request's address and headers together."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "object-src 'none'",
@@ -95,6 +97,8 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
+        if _size(scope) > MOST_HEADER_BYTES:
+            return error_response(431, f"address and headers are larger than {MOST_HEADER_BYTES:,} bytes")
         server = scope.get("server") or ("", 0)
         host = headers.get("host", "")
         if not self._access.knows(host, str(server[0])):
@@ -158,6 +162,11 @@ class BodyLimit:
             return {"type": "http.request", "body": bytes(body), "more_body": False}
 
         await self._app(scope, replay, send)
+
+
+def _size(scope: Scope) -> int:
+    headers = sum(len(name) + len(value) for name, value in scope["headers"])
+    return headers + len(scope["path"]) + len(scope["query_string"])
 
 
 def _digest(token: str) -> bytes:

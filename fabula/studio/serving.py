@@ -14,8 +14,8 @@ import uvicorn
 from fabula.errors import UserError
 from fabula.studio.app import create_app
 from fabula.studio.catalog import Catalog
-from fabula.studio.connections import MOST_HEADER_BYTES, PatientConnection
-from fabula.studio.security import Access
+from fabula.studio.connections import PatientConnection
+from fabula.studio.security import MOST_HEADER_BYTES, Access
 from fabula.studio.teller import Teller
 
 GRACE_SECONDS = 5.0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fabula.studio.catalog import Catalog
+from fabula.studio.connections import PatientConnection
 from fabula.studio.security import Access
 from fabula.studio.serving import bound_socket, studio
 from fabula.studio.teller import Teller
@@ -43,12 +44,17 @@ class Live:
 
 
 @contextlib.contextmanager
-def live(*names: str | Path, access: Access | None = None, **settings: Any) -> Iterator[Live]:
+def live(
+    *names: str | Path,
+    access: Access | None = None,
+    connection: type[PatientConnection] = PatientConnection,
+    **settings: Any,
+) -> Iterator[Live]:
     """Yield a studio that serves these runs and models; `settings` are the teller's."""
     catalog = Catalog([str(name) for name in names])
     ready = threading.Event()
     teller = Teller(catalog, threads=1, **settings)
-    served = studio(catalog, teller, access or Access(), ready=ready.set, grace=0.1)
+    served = studio(catalog, teller, access or Access(), ready=ready.set, grace=0.1, connection=connection)
     listening = bound_socket("127.0.0.1", 0)
     thread = threading.Thread(target=served.run, args=([listening],))
     thread.start()

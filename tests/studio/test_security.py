@@ -148,3 +148,9 @@ def test_the_limit_is_a_mebibyte():
     assert BODY_LIMIT == 2**20
     assert ask(BodyLimit(echo), "/", "POST", {}, b"x" * 2**20).status == 200
     assert ask(BodyLimit(echo), "/", "POST", {}, b"x" * (2**20 + 1)).status == 413
+
+
+def test_an_address_and_headers_of_any_length_are_not_read():
+    assert ask(guarded(), headers={"x": "a" * 16_000}).status == 200
+    assert ask(guarded(), headers={"x": "a" * 16_384}).status == 431
+    assert ask(guarded(), "/" + "a" * 16_384).status == 431
