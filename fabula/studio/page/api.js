@@ -45,12 +45,13 @@ export async function attention(model, text, token, signal) {
 
 /**
  * @param {string} run
- * @param {number} after
+ * @param {number | undefined} after the last step that is known already
  * @param {AbortSignal} signal
  * @returns {Promise<Metrics>}
  */
 export async function metrics(run, after, signal) {
-  return (await answer(`/studio/runs/${encodeURIComponent(run)}/metrics?after=${after}`, undefined, signal)).json();
+  const since = after === undefined ? "" : `?after=${after}`;
+  return (await answer(`/studio/runs/${encodeURIComponent(run)}/metrics${since}`, undefined, signal)).json();
 }
 
 /**

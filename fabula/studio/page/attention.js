@@ -9,6 +9,8 @@ import { percent, quoted } from "./figures.js";
 import { showTrouble } from "./notices.js";
 import { colour } from "./curves.js";
 
+const DEEPEST = 45; // percent of the accent behind the word that is looked at most: it stays readable
+
 export class AttentionPanel {
   /**
    * @param {StoryText} text is coloured
@@ -108,7 +110,7 @@ export class AttentionPanel {
     const most = Math.max(...weights.slice(lead), 1e-9);
     this.text.element.classList.add("attended");
     weights.slice(lead).forEach((weight, place) => {
-      this.text.places[place]?.style.setProperty("--weight", `${Math.round((weight / most) * 100)}%`);
+      this.text.places[place]?.style.setProperty("--weight", `${Math.round((weight / most) * DEEPEST)}%`);
       this.text.places[place]?.classList.toggle("looked-at", weight / most > 0.35);
     });
     const start = weights.slice(0, lead).reduce((sum, weight) => sum + weight, 0);

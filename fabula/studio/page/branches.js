@@ -56,7 +56,7 @@ export class BranchTree {
       {
         role: "treeitem",
         "aria-level": depth + 1,
-        "aria-selected": selected,
+        "aria-selected": String(selected),
         tabindex: selected ? 0 : -1,
         "data-name": one.name,
         onclick: () => this.selected(one.name),

@@ -17,9 +17,9 @@ export class Chooser {
     this.shop = shop;
     this.changed = changed;
     this.phases = element("div", { class: "phases" });
-    const other = modelField(shop, "Any other model");
+    const other = modelField(shop, "Model");
     other.select.addEventListener("change", () => changed(other.select.value, true));
-    this.element = element("div", { class: "chooser" }, this.phases, element("details", { class: "more" }, element("summary", {}, "Beside them"), other.element));
+    this.element = element("div", { class: "chooser" }, this.phases, element("details", { class: "more" }, element("summary", {}, "Add a model from elsewhere"), other.element));
   }
 
   /** @param {Run} run @param {string[]} chosen */

@@ -23,12 +23,12 @@ export class Chorus {
     /** @type {Map<string, Part>} */
     this.parts = new Map();
     this.key = "";
-    /** @type {AbortController | null} */
-    this.control = null;
+    /** @type {Set<AbortController>} one for each request under way */
+    this.under = new Set();
   }
 
   get singing() {
-    return this.control !== null;
+    return this.under.size > 0;
   }
 
   /** Whether what was told belongs to this beginning. @param {Beginning} beginning */
@@ -37,33 +37,38 @@ export class Chorus {
   }
 
   /**
-   * Have models tell; those that have told the same already are left in peace.
+   * Have models tell; those that have told the same already, or are just telling it, are left in peace.
    *
    * @param {string[]} models
    * @param {Beginning} beginning
    * @throws {import("./api.js").Trouble} the server refused
    */
   async tell(models, beginning) {
-    this.stop();
-    if (!this.fits(beginning)) this.parts.clear();
+    if (!this.fits(beginning)) {
+      this.stop();
+      this.parts.clear();
+    }
     this.key = JSON.stringify(beginning);
-    const control = (this.control = new AbortController());
-    const missing = models.filter((model) => !finished(this.parts.get(model)));
-    for (const model of missing) this.parts.set(model, { steps: [], reason: "", seconds: 0, trouble: "" });
+    const missing = models.filter((model) => (this.parts.get(model)?.reason ?? "cancelled") === "cancelled");
+    /** @type {Map<string, Part>} */
+    const parts = new Map(missing.map((model) => [model, { steps: [], reason: "", seconds: 0, trouble: "" }]));
+    for (const [model, part] of parts) this.parts.set(model, part);
+    const control = new AbortController();
+    this.under.add(control);
     try {
       for (let first = 0; first < missing.length; first += AT_ONCE)
         await this.#request(missing.slice(first, first + AT_ONCE), beginning, control.signal);
     } catch (error) {
       if (!stopped(error)) throw error;
     } finally {
-      for (const model of missing) this.#left(model, control);
-      if (this.control === control) this.control = null;
+      this.under.delete(control);
+      for (const [model, part] of parts) this.#left(model, part);
     }
   }
 
   stop() {
-    this.control?.abort();
-    this.control = null;
+    for (const control of this.under) control.abort();
+    this.under.clear();
   }
 
   /** @param {string[]} models @param {Beginning} beginning @param {AbortSignal} signal */
@@ -80,16 +85,10 @@ export class Chorus {
     }
   }
 
-  /** Say of a story that nobody ended that it was stopped. @param {string} model @param {AbortController} control */
-  #left(model, control) {
-    const part = this.parts.get(model);
-    if (!part || part.reason || (this.control !== null && this.control !== control)) return;
+  /** Say of a story that nobody ended that it was stopped. @param {string} model @param {Part} part */
+  #left(model, part) {
+    if (part.reason) return;
     part.reason = "cancelled";
-    this.changed(model, []);
+    if (this.parts.get(model) === part) this.changed(model, []);
   }
-}
-
-/** @param {Part | undefined} part */
-function finished(part) {
-  return part !== undefined && part.reason !== "" && part.reason !== "cancelled";
 }

@@ -35,7 +35,8 @@ export class Columns {
    * @param {Record<string, string>} parameters with which Write tells the same
    */
   show(models, parts, parameters) {
-    this.columns = new Map(models.map((id) => [id, this.#column(id, parameters)]));
+    const runs = new Set(models.map((id) => this.shop.model(id)?.run));
+    this.columns = new Map(models.map((id) => [id, this.#column(id, parameters, runs.size > 1)]));
     this.element.replaceChildren(...[...this.columns.values()].map((column) => column.element));
     this.element.dataset.count = String(models.length);
     for (const id of models) {
@@ -64,8 +65,8 @@ export class Columns {
     }
   }
 
-  /** @param {string} id @param {Record<string, string>} parameters @returns {Column} */
-  #column(id, parameters) {
+  /** @param {string} id @param {Record<string, string>} parameters @param {boolean} several runs are shown @returns {Column} */
+  #column(id, parameters, several) {
     const model = this.shop.model(id);
     const run = this.shop.run(model?.run);
     const words = this.shop.words(id);
@@ -88,7 +89,7 @@ export class Columns {
         "header",
         {},
         element("h2", {}, title),
-        element("p", { class: "about" }, run ? `${run.label} · ${phaseWords(run.phases[place])}` : "A model on its own"),
+        element("p", { class: "about" }, run ? `${several ? `${run.label} · ` : ""}${phaseWords(run.phases[place])}` : "A model on its own"),
         button("✕", () => this.remove(id), { class: "quiet close", "aria-label": `Remove ${words}` }),
       ),
       element("div", { class: "paper" }, text.element, panel.element),

@@ -27,7 +27,7 @@ import uPlot from "./vendor/uPlot.esm.js";
  * @typedef {object} Settings
  * @property {number} height in rem
  * @property {string} [sync] charts of one name share the cursor
- * @property {(index: number | null) => void} [point] the cursor is at a step, or at none
+ * @property {(step: number | null, values: (number | null)[]) => void} [point] the cursor is at a step, or at none
  * @property {(value: number) => string} [format]
  */
 
@@ -124,9 +124,16 @@ export class Chart {
       hooks: {
         drawClear: [(plot) => this.#behind(plot)],
         draw: [(plot) => this.#before(plot)],
-        setCursor: [(plot) => this.settings.point?.(plot.cursor.idx ?? null)],
+        setCursor: [(plot) => this.#pointed(plot)],
       },
     };
+  }
+
+  /** @param {uPlot} plot */
+  #pointed(plot) {
+    const index = plot.cursor.idx;
+    if (index === null || index === undefined) this.settings.point?.(null, []);
+    else this.settings.point?.(plot.data[0][index] ?? null, plot.data.slice(1).map((values) => values[index] ?? null));
   }
 
   /** Draw what lies behind the curves. @param {uPlot} plot */

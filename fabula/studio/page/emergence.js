@@ -1,16 +1,18 @@
 // What a run has learned to do, probe by probe: small curves with their intervals, chance, baseline and claimed window.
 
 /** @import { ProbeCurve, Run } from "./types.js" */
+/** @import { Shop } from "./models.js" */
 
 import { Trouble, study, stopped } from "./api.js";
 import { Chart } from "./curves.js";
 import { element } from "./elements.js";
 import { count, short } from "./figures.js";
 import { showTrouble } from "./notices.js";
-import { capital } from "./phases.js";
 
 export class Emergence {
-  constructor() {
+  /** @param {Shop} shop */
+  constructor(shop) {
+    this.shop = shop;
     /** @type {Run | null} */
     this.run = null;
     /** @type {ProbeCurve[]} */
@@ -39,8 +41,9 @@ export class Emergence {
 
   /** Ask what was measured. @param {AbortSignal} signal */
   async look(signal) {
-    const run = this.run;
+    const run = this.shop.run(this.run?.id);
     if (!run) return;
+    if (!run.has_study) return this.#teach(run);
     try {
       const probes = await study(run.id, signal);
       this.trouble.replaceChildren();
@@ -58,6 +61,7 @@ export class Emergence {
   /** @param {Run} run */
   #teach(run) {
     this.charts = [];
+    this.element.classList.add("bare");
     this.body.replaceChildren(
       element("div", { class: "empty" }, element("p", {}, `What ${run.label} can do has not been measured yet.`), element("p", { class: "hint" }, "“fabula study” asks every checkpoint the same questions: does the verb agree, who is “she”, why is Tom sad? Its curves appear here.")),
     );
@@ -65,6 +69,7 @@ export class Emergence {
 
   /** @param {ProbeCurve[]} probes */
   #show(probes) {
+    this.element.classList.remove("bare");
     const claims = [...new Set(probes.map((one) => one.claim))];
     this.charts = [];
     this.body.replaceChildren(
@@ -73,7 +78,7 @@ export class Emergence {
         element(
           "div",
           { class: "claim" },
-          element("h3", {}, capital(claim.replaceAll(/[_-]/g, " "))),
+          element("h3", {}, claim),
           element("div", { class: "multiples" }, ...probes.filter((one) => one.claim === claim).map((one) => this.#panel(one))),
         ),
       ),
@@ -83,19 +88,24 @@ export class Emergence {
 
   /** @param {ProbeCurve} probe */
   #panel(probe) {
-    const [first, last] = [probe.points[0], probe.points.at(-1)];
-    const value = element("output", { class: "value" }, last ? short(last[1]) : "");
-    const point = (/** @type {number | null} */ index) => {
-      const at = index === null ? last : probe.points[index + (this.log && probe.points[0]?.[0] === 0 ? 1 : 0)];
-      value.textContent = at ? (index === null ? short(at[1]) : `${short(at[1])} at step ${count(at[0])}`) : "";
+    const points = measured(probe);
+    const [first, last] = [points[0], points.at(-1)];
+    const value = element("output", { class: "value" });
+    const point = (/** @type {number | null} */ step) => {
+      const at = points.find((one) => one.step === step);
+      value.textContent = at ? `${short(at.value)} at step ${count(at.step)}` : last ? short(last.value) : "";
     };
+    point(null);
     const chart = new Chart({ height: 7.5, sync: "emergence", point });
     this.charts.push({ chart, probe });
-    const words = first && last ? `From ${short(first[1])} at step ${count(first[0])} to ${short(last[1])} at step ${count(last[0])}, interval ${short(last[2])} to ${short(last[3])}.` : "";
+    const words =
+      first && last
+        ? `From ${short(first.value)} at step ${count(first.step)} to ${short(last.value)} at step ${count(last.step)}, between ${short(last.low)} and ${short(last.high)}.`
+        : "";
     return element(
       "figure",
       {},
-      element("figcaption", {}, element("h4", {}, probe.probe), value, element("p", {}, probe.sentence)),
+      element("figcaption", {}, element("h4", { title: probe.probe }, probe.title), value, element("p", {}, probe.sentence)),
       chart.element,
       element("p", { class: "unseen" }, words),
     );
@@ -103,26 +113,30 @@ export class Emergence {
 
   /** @param {Chart} chart @param {ProbeCurve} probe */
   #draw(chart, probe) {
-    const column = (/** @type {1 | 2 | 3} */ place) => probe.points.map((point) => point[place]);
+    const points = measured(probe);
     const levels = [
       ...(probe.chance === null ? [] : [{ value: probe.chance, dash: [2, 3] }]),
       ...(probe.baseline === null ? [] : [{ value: probe.baseline, dash: [7, 4] }]),
     ];
     chart.show({
-      steps: probe.points.map((point) => point[0]),
+      steps: points.map((one) => one.step),
       lines: [
-        { values: column(3), colour: "accent", width: 0 },
-        { values: column(2), colour: "accent", width: 0 },
-        { values: column(1), colour: "accent", width: 2, points: true },
+        { values: points.map((one) => one.high), colour: "accent", width: 0 },
+        { values: points.map((one) => one.low), colour: "accent", width: 0 },
+        { values: points.map((one) => one.value), colour: "accent", width: 2, points: true },
       ],
       band: [1, 2],
-      phases: this.run?.phases ?? [],
       window: probe.window,
       levels,
       log: this.log,
-      range: around([...column(2), ...column(3), ...levels.map((level) => level.value)]),
+      range: around([...points.flatMap((one) => [one.low, one.high]), ...levels.map((level) => level.value)]),
     });
   }
+}
+
+/** The points that have a value; one without an interval is as wide as its value. @param {ProbeCurve} probe */
+function measured(probe) {
+  return probe.points.flatMap(([step, value, low, high]) => (value === null ? [] : [{ step, value, low: low ?? value, high: high ?? value }]));
 }
 
 function legend() {
@@ -139,8 +153,7 @@ function legend() {
 
 /** A range with some air around values. @param {number[]} values @returns {[number, number]} */
 function around(values) {
-  const known = values.filter(Number.isFinite);
-  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const [low, high] = [Math.min(...values), Math.max(...values)];
   const air = (high - low || 1) * 0.08;
   return [low - air, high + air];
 }

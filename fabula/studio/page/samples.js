@@ -7,7 +7,7 @@ import { Chorus } from "./chorus.js";
 import { button, element, identifier } from "./elements.js";
 import { count } from "./figures.js";
 import { showTrouble } from "./notices.js";
-import { phaseAt, phaseClass, phaseWords } from "./phases.js";
+import { capital, phaseAt, phaseClass } from "./phases.js";
 import { StoryText } from "./storytext.js";
 import { BEGINNINGS } from "./telling.js";
 
@@ -74,8 +74,9 @@ export class Samples {
     const row = element(
       "li",
       { class: `sample ${phaseClass(place)}` },
-      element("header", {}, element("h3", {}, `Step ${count(step)}`), element("span", { class: "about" }, phaseWords(this.run?.phases[place])), tell),
+      element("div", {}, element("h3", {}, `Step ${count(step)}`), element("p", { class: "about" }, capital(this.run?.phases[place]?.name ?? ""))),
       text.element,
+      tell,
     );
     text.element.hidden = true;
     return { element: row, text, tell };
@@ -98,7 +99,7 @@ export class Samples {
     if (!row || !part) return;
     row.text.element.hidden = false;
     row.tell.hidden = true;
-    if (row.text.steps.length > part.steps.length || !row.text.steps.length) row.text.clear(this.prompt.value);
+    if (row.text.steps.length > part.steps.length) row.text.clear();
     row.text.append(part.steps.slice(row.text.steps.length));
     row.text.growing = !part.reason;
     if (!part.reason) return;

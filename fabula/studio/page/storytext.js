@@ -72,7 +72,7 @@ export class StoryText {
       this.steps.push(step);
       this.places.push(place);
       const space = /^ +(?=\S)/.exec(step.text)?.[0] ?? "";
-      if (space) added.append(space);
+      if (space && (this.steps.length > 1 || this.before.textContent)) added.append(space);
       added.append(place);
     }
     this.list.append(added);

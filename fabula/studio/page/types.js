@@ -80,15 +80,17 @@
  * @property {number} steps
  * @property {boolean} live
  * @property {{ model: string, step: number }[]} checkpoints
+ * @property {[step: number, bits: number, low: number, high: number][]} held_out bits per byte, from a study
  *
  * @typedef {object} ProbeCurve
- * @property {string} probe
+ * @property {string} probe its name in the study
+ * @property {string} title
  * @property {string} claim
  * @property {string} sentence
  * @property {number | null} chance
  * @property {number | null} baseline
  * @property {[number, number] | null} window steps in which it is claimed to emerge
- * @property {[number, number, number, number][]} points step, value, low, high
+ * @property {[step: number, value: number | null, low: number | null, high: number | null][]} points
  *
  * @typedef {object} View
  * @property {HTMLElement} element

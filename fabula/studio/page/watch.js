@@ -2,28 +2,19 @@
 
 /** @import { Metrics, Rows, Run } from "./types.js" */
 /** @import { Shop } from "./models.js" */
-/** @import { Line } from "./curves.js" */
 
 import { note } from "./address.js";
 import { metrics, stopped } from "./api.js";
-import { Chart } from "./curves.js";
 import { choice, element } from "./elements.js";
 import { Emergence } from "./emergence.js";
-import { count, short } from "./figures.js";
+import { count } from "./figures.js";
 import { runField } from "./models.js";
 import { showTrouble } from "./notices.js";
 import { Samples } from "./samples.js";
 import { phaseAt, phaseWords } from "./phases.js";
+import { TrainingCurves } from "./training.js";
 
 const EVERY = 2000; // ms between two looks at a run that goes on
-
-/** @type {{ name: keyof Rows, words: string, unit: string }[]} */
-const CURVES = [
-  { name: "loss", words: "Loss", unit: "nats per token" },
-  { name: "bits_per_byte", words: "Compression", unit: "bits per byte" },
-  { name: "learning_rate", words: "Learning rate", unit: "" },
-  { name: "tokens_per_second", words: "Speed", unit: "tokens per second" },
-];
 
 export class WatchView {
   /** @param {Shop} shop */
@@ -40,17 +31,17 @@ export class WatchView {
     this.state = element("p", { class: "state" });
     this.trouble = element("div", {});
     this.said = element("p", { class: "unseen", role: "status" });
-    this.panels = CURVES.map((curve) => this.#panel(curve));
-    this.emergence = new Emergence();
+    this.curves = new TrainingCurves();
+    this.emergence = new Emergence(shop);
     this.samples = new Samples(shop);
     this.empty = element("div", { class: "empty", hidden: true }, element("p", {}, "There is no run to watch."), element("p", { class: "hint" }, "Train one with “fabula train nano” and open the studio with “fabula serve runs/nano”: it may be training still."));
     this.scale = choice("Steps", { linear: "Even", log: "Logarithm" }, "linear", (value) => this.#scale(value === "log"));
     this.body = element(
       "div",
       { class: "watch-body" },
-      element("section", { class: "curves", "aria-label": "Training" }, ...this.panels.map((panel) => panel.element)),
-      this.samples.element,
+      this.curves.element,
       this.emergence.element,
+      this.samples.element,
     );
     this.element = element(
       "div",
@@ -111,7 +102,7 @@ export class WatchView {
   async #look(run) {
     const { signal } = this.control;
     try {
-      const news = await metrics(run.id, this.seen?.last_step ?? -1, signal);
+      const news = await metrics(run.id, since(this.seen), signal);
       if (this.trouble.firstChild) this.trouble.replaceChildren();
       if (this.seen && news.last_step < this.seen.last_step) {
         this.seen = null; // It went back to an earlier step and goes on from there.
@@ -158,40 +149,11 @@ export class WatchView {
   #draw() {
     const [run, seen] = [this.shop.run(this.shown), this.seen];
     if (!run || !seen) return;
-    for (const panel of this.panels) panel.draw(run, seen, this.log);
+    this.curves.show(run, seen, this.log);
   }
+}
 
-  /** @param {(typeof CURVES)[number]} curve */
-  #panel({ name, words, unit }) {
-    const value = element("output", { class: "value" });
-    const summary = element("p", { class: "unseen" });
-    /** @type {Metrics | null} */
-    let shown = null;
-    /** @param {number | null} index */
-    const point = (index) => {
-      const rows = shown?.rows;
-      const at = index ?? (rows?.[name].findLastIndex((one) => one !== null) ?? -1);
-      const [found, step] = [rows?.[name][at], rows?.step[at]];
-      value.textContent = found === null || found === undefined ? "" : `${short(found)}${index === null ? "" : ` at step ${count(step ?? 0)}`}`;
-    };
-    const chart = new Chart({ height: 11, sync: "training", point: (index) => point(index === null ? null : index + offset()) });
-    const offset = () => (chart.shape?.log ? Math.max(0, chart.shape.steps.findIndex((step) => step >= 1)) : 0);
-    const nothing = element("p", { class: "hint", hidden: true }, "Not measured in this run.");
-    const panel = element("figure", {}, element("figcaption", {}, element("h2", {}, words), element("small", {}, unit), value), chart.element, nothing, summary);
-    /** @param {Run} run @param {Metrics} seen @param {boolean} log */
-    const draw = (run, seen, log) => {
-      shown = seen;
-      const values = seen.rows[name];
-      const some = values.filter((one) => one !== null);
-      nothing.hidden = some.length > 0;
-      chart.element.hidden = !some.length;
-      /** @type {Line[]} */
-      const lines = [{ values, colour: "accent" }];
-      const steps = /** @type {number[]} */ (seen.rows.step);
-      chart.show({ steps, lines, phases: run.phases, ticks: seen.checkpoints.map((one) => one.step), log });
-      point(null);
-      summary.textContent = some.length ? `${words} went from ${short(some[0] ?? 0)} to ${short(some.at(-1) ?? 0)} ${unit}.` : "";
-    };
-    return { element: panel, draw };
-  }
+/** The last step that is known. @param {Metrics | null} seen @returns {number | undefined} */
+function since(seen) {
+  return seen && seen.last_step >= 0 ? seen.last_step : undefined;
 }
