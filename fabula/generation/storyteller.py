@@ -72,13 +72,16 @@ class Storyteller:
     ) -> None:
         """Take what computes, and its tokenizer; `end_of_text` are the ids that end a story, the usual one first."""
         self.backend = backend
-        self._prompts = Prompts(tokenizer, end_of_text, backend.context, backend.vocab_size)
-        self.tokenizer = self._prompts.tokenizer
+        self.prompts = Prompts(tokenizer, end_of_text, backend.context, backend.vocab_size)
+        self.tokenizer = self.prompts.tokenizer
         self.end_of_text = end_of_text
         self.draft = draft
         self.pace = Pace()
-        self.lead = self._prompts.lead
+
+    @property
+    def lead(self) -> list[int]:
         """What stands before every prompt."""
+        return self.prompts.lead
 
     @classmethod
     def load(
@@ -196,7 +199,7 @@ class Storyteller:
         Raises:
             UserError: no Unicode text, more tokens than the model's context, or tokens that the model doesn't know.
         """
-        return self._prompts.encode(prompt)
+        return self.prompts.encode(prompt)
 
 
 def load(name_or_path: str | Path = STORYTELLER, **settings: Any) -> Storyteller:

@@ -66,6 +66,7 @@ DESCRIPTIONS = {
     421: "The Host header names no address of this studio.",
     422: "What was sent is not of the documented form.",
     429: "Too many wait; Retry-After says for how many seconds.",
+    431: "Address and headers are larger than 16 KiB.",
     503: "The studio is stopping, or the model failed.",
 }
 
@@ -75,9 +76,9 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ErrorBody, "description": DESCRIPTIONS[status]} for status in sorted(set(statuses))}
 
 
-READING = documented(400, 401, 403, 404, 421, 422)
+READING = documented(400, 401, 403, 404, 421, 422, 431)
 """What may be answered to any GET."""
-ASKING = documented(400, 401, 403, 404, 413, 421, 422, 429, 503)
+ASKING = documented(400, 401, 403, 404, 413, 421, 422, 429, 431, 503)
 """What may be answered to any POST that a model works on."""
 
 

@@ -27,6 +27,7 @@ PUBLIC = frozenset({"/", "/health", "/favicon.ico"})
 PUBLIC_FOLDER = "/page/"
 BODY_LIMIT = 1 << 20
 """Bytes."""
+VERSIONS = ("1.0", "1.1")
 MOST_HEADER_BYTES = 16 * 1024
 """Of a request's address and headers together."""
 HEADERS = {
@@ -97,6 +98,9 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
+        if scope["http_version"] not in VERSIONS or ("content-length" in headers and "transfer-encoding" in headers):
+            # The second is how a request is hidden inside another one from a proxy (RFC 9112, 6.1).
+            return error_response(400, "this is not HTTP/1.1 as it is spoken here", headers={"Connection": "close"})
         if _size(scope) > MOST_HEADER_BYTES:
             return error_response(431, f"address and headers are larger than {MOST_HEADER_BYTES:,} bytes")
         server = scope.get("server") or ("", 0)

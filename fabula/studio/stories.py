@@ -22,9 +22,9 @@ MOST_ALTERNATIVES = 10
 LONGEST_PROMPT = 100_000
 """Characters; no model here reads as many tokens as they are."""
 LARGEST_TOKEN = 2**31 - 1
-DEEPEST = 5_000
-"""Branches of an exported tree."""
-EVENTS = {"text/event-stream": {"schema": {"type": "string"}}}
+MOST_BRANCHES = 500
+"""Of an exported tree."""
+EVENTS: dict[str, Any] = {"text/event-stream": {}}
 
 Token = Annotated[int, Field(strict=True, ge=0, le=LARGEST_TOKEN)]
 
@@ -148,11 +148,16 @@ def router(catalog: Catalog, teller: Teller) -> APIRouter:
     )
     def export(asked: ExportRequest) -> Response:
         """Return a tree of stories as a file."""
-        if len(asked.tree.get("branches") or ()) > DEEPEST:
-            raise UserError(f"a tree of more than {DEEPEST:,} branches")
+        branches = asked.tree.get("branches")
+        if isinstance(branches, list) and len(branches) > MOST_BRANCHES:
+            raise UserError(f"a tree of {len(branches):,} branches: at most {MOST_BRANCHES:,}")
         tree = Tree.from_json(asked.tree)
         if asked.form == "json":
-            return _attachment(json.dumps(tree.to_json(), ensure_ascii=False), "application/json", "story.json")
+            try:
+                text = json.dumps(tree.to_json(), ensure_ascii=False, allow_nan=False)
+            except ValueError:
+                raise UserError("this is not a tree of stories: a probability in it is no finite number") from None
+            return _attachment(text, "application/json", "story.json")
         return _attachment(tree.to_markdown(), "text/markdown; charset=utf-8", "story.md")
 
     return routes

@@ -1,5 +1,7 @@
 """A tree of stories: values that can be walked, named, and written as JSON and Markdown."""
 
+import functools
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -44,16 +46,23 @@ class Tree:
         Raises:
             UserError: none of that name.
         """
-        for branch in self.branches:
-            if branch.name == name:
-                return branch
-        raise UserError(f"no branch {name!r}: {did_you_mean(name, [branch.name for branch in self.branches])}")
+        if name not in self._by_name:
+            raise UserError(f"no branch {name!r}: {did_you_mean(name, self._by_name)}")
+        return self._by_name[name]
+
+    @functools.cached_property
+    def _by_name(self) -> Mapping[str, Branch]:
+        return {branch.name: branch for branch in self.branches}
 
     def path(self, name: str) -> tuple[Step, ...]:
         """Return all tokens of the story that ends with a branch."""
         branch = self.branch(name)
-        before = self.path(branch.parent)[: branch.at] if branch.parent is not None else ()
-        return before + branch.steps
+        parts, needed = [branch.steps], branch.at
+        while branch.parent is not None:
+            branch = self.branch(branch.parent)
+            parts.append(branch.steps[: max(0, needed - branch.at)])
+            needed = min(needed, branch.at)
+        return tuple(itertools.chain.from_iterable(reversed(parts)))
 
     def text(self, name: str) -> str:
         """Return the story that ends with a branch, its prompt included."""
@@ -123,7 +132,7 @@ class Tree:
             tree = cls(
                 str(values["prompt"]), Sampling(**values["sampling"]), tuple(map(_branch_from_json, values["branches"]))
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             if isinstance(error, UserError):
                 raise
             raise UserError("this is not a tree of stories") from None
@@ -156,7 +165,10 @@ def _branch_from_json(values: Mapping[str, Any]) -> Branch:
             int(step["token"]),
             str(step["text"]),
             float(step["log_probability"]),
-            tuple(Alternative(**beside) for beside in step["alternatives"]),
+            tuple(
+                Alternative(int(beside["token"]), str(beside["text"]), float(beside["log_probability"]))
+                for beside in step["alternatives"]
+            ),
         )
         for step in values["steps"]
     )
@@ -173,16 +185,16 @@ def _branch_from_json(values: Mapping[str, Any]) -> Branch:
 
 def _check_shape(tree: Tree) -> None:
     """Make sure that every branch leaves one that was told before it, at one of its places."""
-    known: list[str] = []
+    lengths: dict[str, int] = {}
     for branch in tree.branches:
-        if branch.name in known or not branch.name.strip():
+        if branch.name in lengths or not branch.name.strip():
             raise UserError(f"this is not a tree of stories: two branches {branch.name!r}, or one without a name")
         if branch.parent is not None:
-            if branch.parent not in known:
+            if branch.parent not in lengths:
                 raise UserError(f"this is not a tree of stories: {branch.name!r} leaves no branch told before it")
-            if not (0 <= branch.at <= len(tree.path(branch.parent)) and branch.steps):
+            if not (0 <= branch.at <= lengths[branch.parent] and branch.steps):
                 raise UserError(f"this is not a tree of stories: {branch.name!r} leaves its parent at no place")
-        known.append(branch.name)
+        lengths[branch.name] = branch.at + len(branch.steps)
 
 
 def _quoted(step: Step) -> str:

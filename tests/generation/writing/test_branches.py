@@ -169,7 +169,7 @@ def test_what_is_no_tree(tree, change, reason):
 def test_markdown_tells_every_branch_and_where_it_leaves():
     text = " sat on the mat. It *was* [not] happy."
     teller = storyteller(rule=script(VOCABULARY, [*TOKENIZER.encode(text).ids, 0]))
-    teller.lead = []
+    teller.prompts.lead = []
     tree = begin(teller, "C", max_new_tokens=40)
     assert tree.text("main") == "C" + text
     tree = branch_off(teller, tree, "main", 3, 5, new="another way")
@@ -210,7 +210,7 @@ CAKE = TOKENIZER.encode(" café 🎂 naïve 😀", add_special_tokens=False).ids
 
 def test_characters_of_several_tokens_are_whole_across_branches():
     teller = storyteller(rule=script(VOCABULARY, [*CAKE, 0]))
-    teller.lead = []
+    teller.prompts.lead = []
     tree = begin(teller, "C", max_new_tokens=len(CAKE) + 1)
     assert tree.text("main") == "C café 🎂 naïve 😀"
     for at in range(len(CAKE)):
@@ -229,6 +229,6 @@ def test_the_texts_of_steps_are_the_storys_text(tokens, length):
 
 def test_a_stop_text_is_no_part_of_a_branch():
     teller = storyteller(rule=script(VOCABULARY, TOKENIZER.encode(" sat on the mat. Then").ids))
-    teller.lead = []
+    teller.prompts.lead = []
     tree = begin(teller, "C", Sampling(max_new_tokens=40, stop=("mat",)))
     assert (tree.text("main"), tree.branch("main").stop_reason) == ("C sat on the ", "stop-text")
