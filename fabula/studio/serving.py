@@ -75,7 +75,6 @@ class Studio(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop gracefully at the first signal, at once at a second one."""
         self.forced = self.forced or self.should_exit
-        self.force_exit = self.forced
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -87,7 +86,11 @@ class Studio(uvicorn.Server):
         while not self._teller.idle and time.monotonic() < until and not self.forced:
             await asyncio.sleep(TICK_SECONDS)
         await self._teller.close()
+        log = logging.getLogger("uvicorn.error")
+        level = log.level
+        log.setLevel(logging.CRITICAL)  # who doesn't read the last words is cut off: no bug that a log needs to tell
         await super().shutdown(sockets)
+        log.setLevel(level)
 
 
 def studio(
