@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from fabula.errors import UserError
@@ -47,19 +48,61 @@ class AttentionRequest(ReadRequest):
     token: int = Field(ge=0, le=2**31 - 1, description="Which token of the text, counted from 0.")
 
 
+class AlternativeAnswer(BaseModel):
+    """A token that could stand at some place."""
+
+    token: int
+    text: str = Field(description="As written alone; U+FFFD where that is no whole character.")
+    log_probability: float
+
+
+class TokenAnswer(BaseModel):
+    """A token of the text."""
+
+    token: int
+    text: str = Field(description="What it adds to the text; joined, these are the text.")
+    log_probability: float = Field(description="ln p after all tokens before it, in nats.")
+    alternatives: list[AlternativeAnswer] = Field(description="The most probable tokens of its place.")
+
+
+class SentenceAnswer(BaseModel):
+    """A sentence of the text."""
+
+    text: str
+    first: int = Field(description="Its first token, counted from 0.")
+    last: int = Field(description="Its last token.")
+    nats: float = Field(description="Its surprise: -ln p of all its tokens.")
+    nats_per_token: float
+
+
+class ReadAnswer(BaseModel):
+    """A text as a model finds it."""
+
+    tokens: list[TokenAnswer]
+    sentences: list[SentenceAnswer]
+
+
+class AttentionAnswer(BaseModel):
+    """Where one token looks."""
+
+    tokens: list[str] = Field(description="What it can see: `start`, the tokens before it, and itself.")
+    layers: list[list[list[float]]] = Field(description="By layer and head a weight for each of them; they add to 1.")
+
+
 def router(catalog: Catalog, teller: Teller) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(tags=["explain"])
     looking = Looking()
 
-    @routes.post("/studio/read", responses=ASKING)
-    async def read(asked: ReadRequest) -> dict[str, Any]:
+    @routes.post("/studio/read", responses={**ASKING, 200: {"model": ReadAnswer}}, response_model=None)
+    async def read(asked: ReadRequest) -> JSONResponse:
         """Return how probable a model found each token of a text, and how surprising each sentence."""
         tokens = await _encoded(catalog, asked)
-        return await teller.ask(asked.model, lambda storyteller: reading(storyteller, asked.text, tokens))
+        found = await teller.ask(asked.model, lambda storyteller: reading(storyteller, asked.text, tokens))
+        return JSONResponse(found)
 
-    @routes.post("/studio/attention", responses=ASKING)
-    async def attention(asked: AttentionRequest) -> dict[str, Any]:
+    @routes.post("/studio/attention", responses={**ASKING, 200: {"model": AttentionAnswer}}, response_model=None)
+    async def attention(asked: AttentionRequest) -> JSONResponse:
         """Return how a token looks at those before it and at itself: by layer and head weights that add up to 1."""
         prompts = catalog.prompts(asked.model)
         tokens = await _encoded(catalog, asked)
@@ -69,7 +112,8 @@ def router(catalog: Catalog, teller: Teller) -> APIRouter:
         seen = tokens[: lead + asked.token + 1]
         layers = await looking.weights(catalog.model(asked.model).folder, seen)
         characters = Characters(prompts.tokenizer).begin([])
-        return {"tokens": [START] * lead + [characters.push(token) for token in seen[lead:]], "layers": layers}
+        texts = [START] * lead + [characters.push(token) for token in seen[lead:]]
+        return JSONResponse({"tokens": texts, "layers": layers})
 
     return routes
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
 
 from fabula.corpus.store import TokenStore
 from fabula.errors import UserError
@@ -38,6 +39,59 @@ class Watched:
         return columns, curves.last_step
 
 
+class Columns(BaseModel):
+    """Columns of one length; null where a step has no value."""
+
+    step: list[int]
+    loss: list[float | None] = Field(description="Of training, nats per token.")
+    bits_per_byte: list[float | None] = Field(description="The same, where the run's corpus is still here.")
+    learning_rate: list[float | None]
+    tokens_per_second: list[float | None]
+    seconds: list[float | None] = Field(description="Since the training began.")
+
+
+class CheckpointEntry(BaseModel):
+    """A checkpoint of the run."""
+
+    model: str = Field(description="Its id.")
+    step: int
+
+
+Point = list[float | None]
+"""Step, value, low and high of its 95 % interval."""
+
+
+class MetricsAnswer(BaseModel):
+    """A run's curves."""
+
+    rows: Columns
+    last_step: int = Field(description="The newest step; smaller than `after` when the run was taken up earlier.")
+    held_out: list[Point] = Field(description="Held-out bits per byte of studied checkpoints: step, value, low, high.")
+    steps: int = Field(description="The run's whole length.")
+    live: bool = Field(description="Whether it is being trained.")
+    checkpoints: list[CheckpointEntry]
+
+
+class ProbeEntry(BaseModel):
+    """A probe through training."""
+
+    probe: str
+    title: str
+    claim: str = Field(description="What the reference card says emerges.")
+    sentence: str = Field(description="What is asked of the model.")
+    unit: str
+    chance: float
+    baseline: float | None = Field(description="The best simple rule on the same questions.")
+    window: tuple[int, int] | None = Field(description="Steps in which the card places the claim.")
+    points: list[Point] = Field(description="Step, value, low, high.")
+
+
+class StudyAnswer(BaseModel):
+    """What a study found."""
+
+    probes: list[ProbeEntry]
+
+
 def router(catalog: Catalog, teller: Teller) -> APIRouter:
     """Return the routes; the teller has no part in them."""
     routes = APIRouter(tags=["watch"])
@@ -48,7 +102,7 @@ def router(catalog: Catalog, teller: Teller) -> APIRouter:
             known[run.id] = Watched(run)
         return known[run.id]
 
-    @routes.get("/studio/runs/{run_id}/metrics", responses=READING)
+    @routes.get("/studio/runs/{run_id}/metrics", responses=READING, response_model=MetricsAnswer)
     async def metrics(run_id: str, after: Annotated[int | None, Query(ge=0, le=2**53)] = None) -> dict[str, Any]:
         """Return a run's curves: at most 2,000 points at first, then what has come after a step."""
         run = catalog.run(run_id)
@@ -62,7 +116,7 @@ def router(catalog: Catalog, teller: Teller) -> APIRouter:
         checkpoints = [{"model": id, "step": catalog.model(id).step} for id in run.models]
         return {**await asyncio.to_thread(read), "steps": run.steps, "live": run.live, "checkpoints": checkpoints}
 
-    @routes.get("/studio/runs/{run_id}/study", responses=READING)
+    @routes.get("/studio/runs/{run_id}/study", responses=READING, response_model=StudyAnswer)
     async def study(run_id: str) -> dict[str, Any]:
         """Return what a study measured on the run's checkpoints; 404 before there is one."""
         run = catalog.run(run_id)

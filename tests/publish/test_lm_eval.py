@@ -164,8 +164,13 @@ def test_the_harness_and_our_scorer_agree(exported, tmp_path):
 
     model = tiny_model(vocab_size=id_count(tiny_tokenizer()), context=256)
     folder = tiny_checkpoint(tmp_path / "model", model)
-    results, samples = run_harness(exported, folder, tmp_path / "out")
-    scorer = ModelScorer(open_model(folder))
+    settings = f"pretrained={folder},dtype=float32,add_bos_token=True"
+    agree(run_harness(exported, tmp_path / "out", "hf", settings), ModelScorer(open_model(folder)))
+
+
+def agree(found, scorer):
+    """Compare the harness's results and samples with our own scorer's answers to the same items."""
+    results, samples = found
     for name, make in EXPRESSIBLE.items():
         metric = "acc_mutual_info" if name == "ending" else "acc"
         expected = outcomes(make(), scorer).correct.mean()
@@ -182,10 +187,10 @@ def requests(name, items):
     return [request for group in grouped for request in group]
 
 
-def run_harness(tasks, model, out):
+def run_harness(tasks, out, model, settings):
     """Run the harness without a network, as the exported README.md says."""
     arguments = [
-        "--model", "hf", "--model_args", f"pretrained={model},dtype=float32,add_bos_token=True", "--tasks", "fabula",
+        "--model", model, "--model_args", settings, "--tasks", "fabula",
         "--include_path", tasks, "--device", "cpu", "--log_samples", "--output_path", out,
     ]  # fmt: skip
     offline = dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"), "1")

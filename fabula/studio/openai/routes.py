@@ -10,7 +10,8 @@ from fastapi.responses import JSONResponse, Response
 
 from fabula.studio.catalog import Catalog, Model
 from fabula.studio.errors import ASKING, READING, error_content
-from fabula.studio.leaving import EVENTS, EventStream, unless_left
+from fabula.studio.leaving import EventStream, unless_left
+from fabula.studio.openai.answered import ModelAnswer, ModelsAnswer, TokenizeAnswer, told
 from fabula.studio.openai.asked import CompletionRequest, TokenizeRequest
 from fabula.studio.openai.completions import Completion, chunks, whole
 from fabula.studio.openai.logprobs import TokenNames
@@ -21,24 +22,17 @@ def router(catalog: Catalog, teller: Teller) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(prefix="/v1", tags=["OpenAI's API"])
 
-    @routes.get("/models", responses=READING)
+    @routes.get("/models", responses=READING, response_model=ModelsAnswer)
     async def models() -> dict[str, Any]:
         """List the models, those of a run by step."""
         return {"object": "list", "data": [_model(model) for model in catalog.models()]}
 
-    @routes.get("/models/{model:path}", responses=READING)
+    @routes.get("/models/{model:path}", responses=READING, response_model=ModelAnswer)
     async def model(model: str) -> dict[str, Any]:
         """Return one model; ids may contain slashes."""
         return _model(catalog.model(model))
 
-    @routes.post(
-        "/completions",
-        response_model=None,
-        responses={
-            **ASKING,
-            200: {"description": "OpenAI's completion, or with `stream` its chunks.", "content": {EVENTS: {}}},
-        },
-    )
+    @routes.post("/completions", response_model=None, responses={**ASKING, **told()})
     async def completions(asked: CompletionRequest, request: Request) -> Response:
         """Tell stories, or score a text (`echo`, `logprobs`, `max_tokens` = 0)."""
         prompts = catalog.prompts(asked.model)
@@ -48,17 +42,17 @@ def router(catalog: Catalog, teller: Teller) -> APIRouter:
             await _begun(completion, request)
             return EventStream(_events(completion, names), completion.close)
 
-        async def told() -> dict[str, Any]:
+        async def answer() -> dict[str, Any]:
             try:
                 await completion.begin()
                 return await whole(completion, names)
             finally:
                 await completion.close()
 
-        return JSONResponse(await unless_left(request, told()))
+        return JSONResponse(await unless_left(request, answer()))
 
-    @routes.post("/tokenize", responses=ASKING)
-    async def tokenize(asked: TokenizeRequest) -> dict[str, Any]:
+    @routes.post("/tokenize", responses={**ASKING, 200: {"model": TokenizeAnswer}}, response_model=None)
+    async def tokenize(asked: TokenizeRequest) -> Response:
         """Return a text's tokens and what each is written as, without the end-of-text that is read before a prompt."""
         prompts = catalog.prompts(asked.model)
         names = TokenNames(prompts.tokenizer)
@@ -67,12 +61,13 @@ def router(catalog: Catalog, teller: Teller) -> APIRouter:
             return list(prompts.tokenizer.encode(asked.text, add_special_tokens=False).ids)
 
         found = await asyncio.to_thread(tokens)
-        return {
+        values = {
             "model": asked.model,
             "count": len(found),
             "context": prompts.context,
             "tokens": [{"token": token, "text": names(token)} for token in found],
         }
+        return JSONResponse(values)
 
     return routes
 
