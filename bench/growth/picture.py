@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 def draw(found: dict[str, Any], out: Path) -> None:
-    """Draw what was measured (dots, with quartiles) and what the fits say (lines)."""
+    """Draw what was measured (dots, with the fastest and the median step) and what the fits say (lines)."""
     figure, panels = plt.subplots(2, len(COLUMNS), figsize=(13, 5.6), sharey="row", layout="constrained")
     for (speed, memory), (label, field, names) in zip(panels.T, COLUMNS, strict=True):
         for name, colour in zip(names, (INK, SECOND), strict=False):
@@ -45,7 +45,7 @@ def draw(found: dict[str, Any], out: Path) -> None:
     panels[1][0].set_ylabel("peak memory, GB")
     figure.align_xlabels()
     figure.suptitle(
-        f"Growth of a training step, one factor at a time: measured (dots; quartiles), fitted (lines), "
+        f"Growth of a training step, one factor at a time: measured (dots; median to fastest), fitted (lines), "
         f"{found['precision']}",
         fontsize=11,
     )
@@ -58,10 +58,10 @@ def _speed(
 ) -> None:
     places = [record[field] for record in records]
     speeds = [record["positions"] / record["step_seconds"] for record in records]
-    ends = [[record["positions"] / value for value in record["step_seconds_quartiles"]] for record in records]
+    ends = [[record["positions"] / value for value in record["step_seconds_range"]] for record in records]
     spans = [
-        [max(0.0, speed - low) for speed, (_, low) in zip(speeds, ends, strict=True)],
-        [max(0.0, high - speed) for speed, (high, _) in zip(speeds, ends, strict=True)],
+        [speed - low for speed, (_, low) in zip(speeds, ends, strict=True)],
+        [high - speed for speed, (high, _) in zip(speeds, ends, strict=True)],
     ]
     panel.errorbar(places, speeds, yerr=spans, fmt="o", color=colour, ecolor=BAND, elinewidth=4, markersize=4)
     fitted = [record["positions"] / predict(constants, SECONDS, record) for record in records]

@@ -13,7 +13,8 @@ def markdown(found: dict[str, Any]) -> str:
     """Return the conditions, a table for each axis, the fitted constants and the check of the estimate."""
     lines = [
         f"{found['machine']}. {found['precision']}, {found['threads']} threads, without torch.compile; "
-        f"{found['rounds']} processes a point, {found['steps']} steps each, medians (and quartiles). "
+        f"{found['rounds']} processes a point, {found['steps']} steps each, and up to {found['again']} more where they "
+        "disagreed; lower quartile of the steps' times (median to fastest). "
         f"Command: `{found['command']}`.",
     ]
     for name, places in found["axes"].items():
@@ -28,7 +29,7 @@ def _axis(found: dict[str, Any], places: list[int]) -> list[str]:
     rows = []
     for place in places:
         record = found["points"][place]
-        first, third = (record["positions"] / value for value in reversed(record["step_seconds_quartiles"]))
+        fastest, middle = (record["positions"] / value for value in record["step_seconds_range"])
         rows.append(
             [
                 f"{record['hidden']} wide, {record['layers']} deep",
@@ -37,7 +38,7 @@ def _axis(found: dict[str, Any], places: list[int]) -> list[str]:
                 f"{record['windows']}",
                 f"{record['attended']:,.0f}",
                 f"{record['parameters'] / 1e6:.2f} M",
-                f"{record['positions'] / record['step_seconds']:,.0f} ({first:,.0f}-{third:,.0f})",
+                f"{record['positions'] / record['step_seconds']:,.0f} ({middle:,.0f}-{fastest:,.0f})",
                 f"{record['positions'] / record['step_seconds'] * record['product_flops'] / 1e9:,.0f}",
                 f"{record['peak_bytes'] / GB:.2f}",
                 f"{100 * found['seconds']['errors'][place]:+.0f} %, {100 * found['memory']['errors'][place]:+.0f} %",
