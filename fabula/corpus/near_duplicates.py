@@ -72,6 +72,7 @@ class Grams:
         different = np.ones(len(joined), np.bool_)
         different[1:] = joined[1:] != joined[:-1]
         self._hashes = joined[different]
+        del joined, different  # as large as what is kept, and not needed below
         bits = max(1, len(self._hashes).bit_length())
         self._shift = np.uint64(64 - bits)
         self._first = np.zeros((1 << bits) + 1, np.uint32)
