@@ -13,6 +13,7 @@ from packaging.tags import sys_tags
 from packaging.utils import parse_wheel_filename
 
 from fabula.native.build import COMPILED_ONCE, COMPILED_PER_SET, LIBRARY, RECORD, BuildError, find_compiler
+from fabula.studio.files import page_files
 from tests.conftest import ROOT
 from tests.generation.small_kernel import write_small_kernel
 
@@ -132,6 +133,14 @@ def test_without_a_compiler_a_wheel_is_made_all_the_same_and_says_why(unpacked: 
     assert said.count("native kernel was not built: no C compiler was found") == 1
     answer = installed(wheel, tmp_path / "site")
     assert answer.startswith("NoneType when Fabula was installed, no C compiler was found")
+
+
+def test_a_wheel_has_the_studios_page(unpacked: Path, tmp_path: Path) -> None:
+    wheel, _ = make("wheel", unpacked, tmp_path / "dist", **NO_COMPILER)
+    page = ROOT / "fabula" / "studio" / "page"
+    served = {f"fabula/studio/page/{name}" for name in page_files(page)}
+    assert len(served) > 10
+    assert served <= names(wheel)
 
 
 def test_an_installation_without_the_kernel_can_build_it_later(unpacked: Path, tmp_path: Path) -> None:

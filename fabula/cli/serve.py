@@ -1,6 +1,8 @@
 """`fabula serve`: the studio's page and API."""
 
 import argparse
+import os
+import threading
 from typing import Any
 
 from fabula.cli.parser import RUNS, at_least, command, needs_extra
@@ -11,6 +13,8 @@ DEFAULT_PORT = 8000
 LARGEST_PORT = 65_535
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TOKEN_BYTES = 24
+TOKEN_VARIABLE = "FABULA_STUDIO_TOKEN"
+"""Other users of a machine can read a command line, not this."""
 SHOWN_RUNS = 5
 
 EXAMPLES = """Examples:
@@ -62,7 +66,9 @@ def add_serve(commands: Any) -> None:
     )
     serve.add_argument(
         "--token",
-        help="what clients must send as `Authorization: Bearer TOKEN` (default: none on 127.0.0.1, else made)",
+        default=os.environ.get(TOKEN_VARIABLE),
+        help="what clients must send as `Authorization: Bearer TOKEN` "
+        f"(default: ${TOKEN_VARIABLE}; without that none on 127.0.0.1, and a new one elsewhere)",
     )
     serve.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads (default: 0, as many as cores)")
     serve.add_argument("--open", action="store_true", help="open the page in the browser")
@@ -93,7 +99,7 @@ def serve_studio(parsed: argparse.Namespace) -> None:
         if parsed.open:
             import webbrowser
 
-            webbrowser.open(page)
+            threading.Thread(target=webbrowser.open, args=(page,), daemon=True).start()  # some browsers are waited for
 
     access = Access.on(parsed.host, token, parsed.allow_host)
     if not serving.serve(catalog, listening, access, threads=parsed.threads, ready=ready):

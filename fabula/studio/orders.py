@@ -14,6 +14,7 @@ from fabula.generation.writing.steps import Step
 MOST_STOPS = 16
 LONGEST_STOP = 1_000
 """Characters; every letter of a story is looked at once for each stop text."""
+LARGEST_SEED = 2**62
 SLIDES = 4
 """A story that slides past its model's context may be this many contexts long."""
 
@@ -55,11 +56,11 @@ class Order:
     alternatives: int = 0
     """How many of the most probable tokens are wanted with every token."""
 
-    def request(self, prompts: Prompts) -> Request:
-        """Return what the engine is asked; everything that can be wrong with an order is found here.
+    def check(self, prompts: Prompts) -> None:
+        """Make sure that it doesn't ask for too much.
 
         Raises:
-            UserError: its model can't tell it, or it asks for too much.
+            UserError: it does.
         """
         sampling = self.sampling
         if len(sampling.stop) > MOST_STOPS or any(len(stop) > LONGEST_STOP for stop in sampling.stop):
@@ -67,13 +68,20 @@ class Order:
         longest = SLIDES * prompts.context
         if sampling.past_context == "slide" and sampling.max_new_tokens > longest:
             raise UserError(f"max_new_tokens = {sampling.max_new_tokens:,} must be at most {longest:,} with 'slide'")
+        if self.seed is not None and self.seed > LARGEST_SEED:
+            raise UserError(f"seed = {self.seed} must be at most {LARGEST_SEED}")
+
+    def request(self, prompts: Prompts, before: tuple[int, ...]) -> Request:
+        """Return what the engine is asked; `before` are the tokens of `prompt`, or `tokens`.
+
+        Raises:
+            UserError: its model can't tell it.
+        """
         lead = tuple(prompts.lead)
-        before = tuple(prompts.encode(self.prompt)) if self.tokens is None else self.tokens
         led = len(lead) if before[: len(lead)] == lead else 0
-        seed = sampling.seed if self.seed is None else self.seed
-        if seed > 2**62:
-            raise UserError(f"seed = {seed} must be at most {2**62}")
-        request = Request((*before, *self.after), led, sampling, seed, None, self.alternatives, probabilities=True)
+        seed = self.sampling.seed if self.seed is None else self.seed
+        tokens = (*before, *self.after)
+        request = Request(tokens, led, self.sampling, seed, None, self.alternatives, probabilities=True)
         request.check(prompts.context, prompts.vocab_size)
         return request
 
@@ -94,7 +102,7 @@ class End:
 class Mailbox:
     """What has come of one story and wasn't taken yet; only the event loop touches it.
 
-    A reader may be as slow as it likes: a story is bounded (`Order.request`), so what waits for its reader is too.
+    A reader may be as slow as it likes: a story is bounded (`Order.check`), so what waits for its reader is too.
     """
 
     def __init__(self, bell: asyncio.Event) -> None:

@@ -59,7 +59,7 @@ class Access:
         """Return who is let in at an address; `names` are other names under which this machine is reached."""
         own = {_bracketed(host), *map(_bracketed, names)}
         if host in ("0.0.0.0", "::"):  # every address of this machine
-            own |= {socket.gethostname(), socket.getfqdn()}
+            own |= {socket.gethostname(), f"{socket.gethostname()}.local"}
         return cls(LOOPBACK | {name.lower() for name in own}, token)
 
     def knows(self, host: str, address: str) -> bool:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from fabula.errors import UserError
+from fabula.generation.prompts import Prompts
 from fabula.generation.settled import Settled
 from fabula.generation.story import Request, Story
 from fabula.generation.storyteller import Storyteller
@@ -168,7 +169,7 @@ class Teller:
         self._check_room(len(orders))
         models = [self._catalog.model(order.model) for order in orders]
         prompts = [self._catalog.prompts(model.id) for model in models]
-        requests = await asyncio.to_thread(lambda: [one.request(its) for one, its in zip(orders, prompts, strict=True)])
+        requests = await asyncio.to_thread(_requests, orders, prompts)
         bell, party, now = asyncio.Event(), _Party(), time.perf_counter()
         with self._wake:
             self._check_room(len(orders))
@@ -272,7 +273,7 @@ class Teller:
         seen: dict[str, str] = {}
         either: list[_Telling | _Question] = [*waiting, *questions]
         for one in sorted(either, key=lambda one: one.number):
-            if one.model.id in seen or places <= 0:
+            if one.model.id in seen or (places <= 0 and isinstance(one, _Telling)):
                 continue
             try:
                 seen[one.model.id] = self._shelf.want(one.model, seen)
@@ -423,6 +424,21 @@ class Teller:
     def _send(self, news: _News) -> None:
         if (news.letters or news.answers) and self._loop and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_deliver, news)
+
+
+def _requests(orders: Sequence[Order], prompts: Sequence[Prompts]) -> list[Request]:
+    """Return what the engines are asked; models that share a vocabulary read a prompt once."""
+    read: dict[tuple[Prompts, str], tuple[int, ...]] = {}
+    requests = []
+    for order, its in zip(orders, prompts, strict=True):
+        order.check(its)
+        tokens = order.tokens
+        if tokens is None:
+            if (its, order.prompt) not in read:
+                read[its, order.prompt] = tuple(its.encode(order.prompt))
+            tokens = read[its, order.prompt]
+        requests.append(order.request(its, tokens))
+    return requests
 
 
 def _canceller(teller: Teller, telling: _Telling) -> Callable[[], None]:

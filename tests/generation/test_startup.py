@@ -10,6 +10,7 @@ from fabula.native.library import library, why_not
 from tests.tiny import tiny_checkpoint
 
 SLOW = ("torch", "transformers", "pyarrow", "scipy", "matplotlib", "huggingface_hub", "httpx", "httpx2", "requests")
+STUDIO = ("fastapi", "pydantic", "uvicorn")
 PRINTING = ("rich",)
 
 
@@ -34,12 +35,12 @@ def imported(code: str, watched: tuple[str, ...]) -> list[str]:
     ],
 )
 def test_a_module_on_the_way_to_a_story_imports_nothing_slow(module: str) -> None:
-    assert imported(f"import {module}", SLOW + PRINTING) == []
+    assert imported(f"import {module}", SLOW + PRINTING + STUDIO) == []
 
 
 def test_the_command_line_is_understood_without_what_prints_help() -> None:
     code = "from fabula.cli import _parser; _parser().parse_args(['generate', 'Once upon a time'])"
-    assert imported(code, SLOW + PRINTING) == []
+    assert imported(code, SLOW + PRINTING + STUDIO) == []
 
 
 def test_a_story_is_told_by_the_kernel_without_pytorch(tmp_path: Path) -> None:
@@ -56,3 +57,7 @@ def test_a_storyteller_needs_nothing_that_prints(tmp_path: Path) -> None:
     model = tiny_checkpoint(tmp_path / "model")
     code = f"import fabula.generation as g; next(g.load({str(model)!r}, backend='native').stream('Once'))"
     assert imported(code, SLOW + PRINTING) == []
+
+
+def test_a_studio_is_imported_without_pytorch() -> None:
+    assert imported("import fabula.studio.serving", ("torch", "transformers", "scipy", "matplotlib")) == []

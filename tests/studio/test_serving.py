@@ -143,6 +143,11 @@ def test_a_mistake_is_one_line(tmp_path, monkeypatch, capsys, arguments, parts):
         assert part in line
 
 
+def test_a_token_may_come_from_the_environment(monkeypatch, capsys):
+    monkeypatch.setenv("FABULA_STUDIO_TOKEN", "two words")
+    assert "--token must be printable" in mistake(capsys, "serve", MODEL)
+
+
 def test_a_port_that_is_taken_is_said_before_anything_is_served(capsys):
     with bound_socket("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
