@@ -3,13 +3,15 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fabula.errors import UserError
 from fabula.study.folder import StudyFolder
 from fabula.study.probes import CLAIMS, PROBES, Claim, Probe
-from fabula.study.results import Result, read_results
 from fabula.training.series import phase_bounds
+
+if TYPE_CHECKING:
+    from fabula.study.results import Result
 
 HELD_OUT = ("ladder", "nats_per_byte")
 """Probe and measure of the held-out loss."""
@@ -44,12 +46,14 @@ class Evidence:
         self._seen: tuple[int, int, int] | None = None
         self._rows: list[Result] = []
 
-    def rows(self) -> list[Result]:
+    def rows(self) -> "list[Result]":
         """Return the run's rows; none when it hasn't been studied, or the results can't be read."""
         try:
             state = self._path.stat()
         except OSError:
             return []
+        from fabula.study.results import read_results  # here: it brings pyarrow
+
         seen = (state.st_ino, state.st_size, state.st_mtime_ns)
         if seen != self._seen:
             try:
@@ -74,7 +78,7 @@ def finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _of_run(rows: list[Result], label: str) -> list[Result]:
+def _of_run(rows: "list[Result]", label: str) -> "list[Result]":
     """Return one series' rows: the run's own in a study of several."""
     labels = {row.series for row in rows}
     if len(labels) > 1:
@@ -82,12 +86,12 @@ def _of_run(rows: list[Result], label: str) -> list[Result]:
     return rows
 
 
-def _points(rows: list[Result], probe: str, measure: str) -> list[Point]:
+def _points(rows: "list[Result]", probe: str, measure: str) -> list[Point]:
     chosen = [row for row in rows if (row.probe, row.measure, row.condition) == (probe, measure, "")]
     return [Point(row.step, row.value, row.low, row.high) for row in sorted(chosen, key=lambda row: row.step)]
 
 
-def _probe(probe: Probe, rows: list[Result], steps: int) -> dict[str, Any]:
+def _probe(probe: Probe, rows: "list[Result]", steps: int) -> dict[str, Any]:
     claim = CLAIM_OF[probe.claim]
     baselines = [row.baseline for row in rows if (row.probe, row.measure, row.condition) == (probe.name, "value", "")]
     return {

@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+import subprocess
+import sys
 
 import httpx2
 import pytest
@@ -117,6 +119,12 @@ def test_what_cannot_be_explained(ask, path, content, status, message):
     answer = ask(path, **content)
     assert answer.status_code == status
     assert message in answer.json()["error"]["message"]
+
+
+def test_a_studio_starts_without_the_libraries_that_few_ask_for():
+    code = "import sys, fabula.studio.serving; print({'torch', 'pyarrow', 'scipy', 'transformers'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"
 
 
 def test_few_wait_for_attention(folder):
