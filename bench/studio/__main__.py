@@ -10,6 +10,7 @@ that goes on after its client left, an attack that wasn't refused.
 
 import argparse
 import asyncio
+import os
 import shlex
 import sys
 import tempfile
@@ -25,15 +26,18 @@ from bench.studio.load import leave, load
 from bench.studio.server import first_model, served
 from bench.studio.tables import markdown, quantiles
 from bench.tables import paste
-from fabula.files import to_json
+from fabula.files import read_json, to_json
 
 
 def main() -> None:
     """Drive, print, and judge."""
     parsed = _parser().parse_args()
-    if (parsed.run is None) == (parsed.url is None):
+    if parsed.render:
+        found = read_json(parsed.render)
+    elif (parsed.run is None) == (parsed.url is None):
         raise SystemExit("either a RUN to serve, or the --url of a studio that runs")
-    found = asyncio.run(_driven(parsed))
+    else:
+        found = asyncio.run(_driven(parsed))
     if parsed.json:
         parsed.json.write_text(to_json(found), encoding="utf-8")
     text = markdown(found)
@@ -46,6 +50,7 @@ def main() -> None:
 
 
 async def _driven(parsed: argparse.Namespace) -> dict[str, Any]:
+    others = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     log = Path(tempfile.gettempdir()) / "fabula-bench-studio.log"
     async with served(parsed.run, parsed.url, parsed.token, parsed.threads, log) as address:
         model = parsed.model or await first_model(address)
@@ -60,9 +65,10 @@ async def _driven(parsed: argparse.Namespace) -> dict[str, Any]:
     del values["first"], values["gaps"]
     return {
         "machine": describe(),
+        "others": others,
         "date": time.strftime("%Y-%m-%d"),
         "fabula": fabula.__version__,
-        "command": shlex.join(["python", "-m", "bench.studio", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", "bench.studio", *map(_without_folders, sys.argv[1:])]),
         "model": model,
         "load": values,
         "leaving": asdict(leaving),
@@ -70,6 +76,11 @@ async def _driven(parsed: argparse.Namespace) -> dict[str, Any]:
         "loris": asdict(slow) if slow else None,
         "afterwards": {"completed": again.completed, "faults": dict(again.faults)},
     }
+
+
+def _without_folders(argument: str) -> str:
+    """Return an argument as anybody may see it: of a path of this machine its name."""
+    return Path(argument).name if Path(argument).is_absolute() else argument
 
 
 def _faults(found: dict[str, Any]) -> list[str]:
@@ -107,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=5, help="times that they do (default: 5)")
     parser.add_argument("--no-loris", action="store_true", help="leave out the slow clients, who take a minute")
     parser.add_argument("--json", type=Path, help="write everything there")
+    parser.add_argument("--render", type=Path, metavar="JSON", help="drive nothing: show what --json wrote")
     parser.add_argument("--markdown", type=Path, help="put the tables between the marks of this document")
     return parser
 

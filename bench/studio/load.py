@@ -138,12 +138,12 @@ async def leave(address: Address, model: str, clients: int, rounds: int) -> Leav
 async def _settled(address: Address) -> float:
     """Wait until nothing is told; return the seconds that it took."""
     begun = time.perf_counter()
-    while (passed := time.perf_counter() - begun) < SETTLE_SECONDS:
+    while True:
         now = await figures(address)
-        if not now[OPEN] + now[WAITING]:
-            break
+        passed = time.perf_counter() - begun
+        if not now[OPEN] + now[WAITING] or passed > SETTLE_SECONDS:
+            return passed
         await asyncio.sleep(0.02)
-    return passed
 
 
 def quantile(values: Sequence[float], share: float) -> float:

@@ -14,7 +14,7 @@ def markdown(found: Mapping[str, Any]) -> str:
     """Return all of it."""
     about = [
         f"{found['machine']}. Model: {found['model']}. {found['date']}, fabula {found['fabula']}. The clients run on "
-        f"the same cores. Command: `{found['command']}`.",
+        f"the same cores; load average before: {found['others']:.1f}. Command: `{found['command']}`.",
         "",
     ]
     return "\n".join([*about, *_load(found["load"]), "", *_leaving(found["leaving"]), "", *_attacks(found)]) + "\n"
@@ -42,8 +42,9 @@ def _leaving(leaving: Mapping[str, Any]) -> list[str]:
     memory = " / ".join(f"{value / MEBI:,.0f}" for value in leaving["memory"])
     return [
         f"{leaving['clients']} clients that vanish in the middle of their story, {leaving['rounds']} times: "
-        f"{leaving['cancelled']:,} stories given up, the last at most {leaving['settled']:.2f} s after its client had "
-        f"left; {leaving['open']} left open. Memory before, and after each time: {memory} MiB.",
+        f"{leaving['cancelled']:,} stories given up; {1000 * leaving['settled']:.0f} ms after the last client had "
+        f"left, at most, none was open or waiting ({leaving['open']} stayed open). Memory before, and after each time: "
+        f"{memory} MiB.",
     ]
 
 
