@@ -5,8 +5,9 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NATIVE := fabula/native
+PAGE_CHECK := tests/studio/page-check
 
-.PHONY: setup kernel demo test test-all lint format clean
+.PHONY: setup kernel demo test test-all lint lint-page format clean
 
 setup: $(READY)
 
@@ -36,15 +37,28 @@ test: kernel
 test-all: kernel
 	$(BIN)/python -m pytest
 
-lint: $(READY)
+lint: $(READY) lint-page
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The studio page's JavaScript: TypeScript reads the types in its comments. Nothing of it is shipped or built.
+lint-page:
+ifeq ($(shell command -v npm),)
+	@echo "npm is missing: the types of the studio's page aren't checked"
+else
+	@$(MAKE) --silent --no-print-directory $(PAGE_CHECK)/node_modules/.package-lock.json
+	cd $(PAGE_CHECK) && npm run --silent check
+endif
+
+$(PAGE_CHECK)/node_modules/.package-lock.json: $(PAGE_CHECK)/package-lock.json
+	cd $(PAGE_CHECK) && npm ci --silent
+	@touch $@
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(NATIVE)/_kernel.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PAGE_CHECK)/node_modules $(NATIVE)/_kernel.* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

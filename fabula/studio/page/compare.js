@@ -134,8 +134,8 @@ export class CompareView {
     if (run) this.chooser.show(run, this.chosen);
     this.columns.element.hidden = scrubbing;
     this.scrub.element.hidden = !scrubbing;
-    this.columns.show(this.chosen, this.chorus.parts, this.#parameters());
-    if (run) this.scrub.show(run, this.shop.checkpoints(run), this.chorus.parts, this.prompt.value, at);
+    if (scrubbing) this.scrub.show(run, this.shop.checkpoints(run), this.chorus.parts, this.prompt.value, at);
+    else this.columns.show(this.chosen, this.chorus.parts, this.#parameters());
     this.#hint();
   }
 
