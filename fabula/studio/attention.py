@@ -3,7 +3,6 @@
 Needs PyTorch, which the rest of the studio may do without; import this file where it is needed, and not before.
 """
 
-import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,16 +18,14 @@ KEPT = 2
 
 
 class Attentive:
-    """Reads texts with PyTorch, one at a time."""
+    """Reads texts with PyTorch; for one thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._models: OrderedDict[Path, Llama] = OrderedDict()
 
     def weights(self, folder: Path, tokens: Sequence[int]) -> list[list[list[float]]]:
         """Return how the last of some tokens looks at each of them: by layer, head and place; each row adds up to 1."""
-        with self._lock:
-            return attention_weights(self._model(folder), tokens)
+        return attention_weights(self._model(folder), tokens)
 
     def _model(self, folder: Path) -> Llama:
         if folder not in self._models:

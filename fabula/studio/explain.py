@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -123,9 +124,10 @@ async def _encoded(catalog: Catalog, asked: ReadRequest) -> list[int]:
 
 
 class Looking:
-    """Questions about attention: answered one by one beside the event loop, by a few at most waited for."""
+    """Questions about attention: answered one by one on a thread of their own, by a few at most waited for."""
 
     def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "fabula-looking")
         self._attentive: Attentive | None = None
         self._waiting = 0
 
@@ -139,7 +141,7 @@ class Looking:
             raise BusyError(retry_after=1)
         self._waiting += 1
         try:
-            return await asyncio.to_thread(self._compute, folder, tokens)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._compute, folder, tokens)
         finally:
             self._waiting -= 1
 

@@ -1,14 +1,22 @@
 """`/v1` as OpenAI's own client speaks it, against a whole studio."""
 
+import asyncio
 import contextlib
+import json
 import time
 
 import openai
 import pytest
 
+from fabula.generation.prompts import Prompts
 from fabula.generation.sampling import Sampling
 from fabula.generation.storyteller import Storyteller
 from fabula.generation.writing.reading import log_probabilities
+from fabula.studio.openai import routes
+from fabula.studio.openai.asked import CompletionRequest
+from fabula.studio.openai.completions import Completion, whole
+from fabula.studio.openai.logprobs import TokenNames
+from fabula.studio.orders import End, FailedError, Mailbox, Stream
 from tests.studio.folders import tiny_run
 from tests.studio.live import live
 
@@ -208,6 +216,38 @@ def test_a_client_that_leaves_ends_its_stories(client, studio, stream):
     client.completions.create(model=MODEL, prompt=PROMPT)
     assert studio.teller.idle
     assert (figures.finished, figures.cancelled) == (finished + 1, cancelled + 30)
+
+
+def ended_early(run):
+    """Return a completion whose story the studio ended, and the names of its tokens."""
+    prompts = Prompts.load(run / "checkpoints" / "step-00007")
+    mailbox = Mailbox(asyncio.Event())
+    mailbox.put([], End("cancelled", 0, 0.0, "the studio was stopped"))
+
+    class Stopped:
+        async def tell_all(self, orders):
+            return [Stream(mailbox, lambda: None)]
+
+    completion = Completion(CompletionRequest(model=MODEL, prompt=PROMPT), prompts, Stopped())
+    return completion, TokenNames(prompts.tokenizer)
+
+
+def test_a_story_that_is_not_told_to_its_end_ends_with_an_error(run):
+    async def events():
+        completion, names = ended_early(run)
+        await completion.begin()
+        return [event async for event in routes._events(completion, names)]
+
+    (event,) = asyncio.run(events())
+    assert json.loads(event.removeprefix("data: "))["error"]["message"] == "the studio was stopped"
+
+    async def answer():
+        completion, names = ended_early(run)
+        await completion.begin()
+        return await whole(completion, names)
+
+    with pytest.raises(FailedError, match="the studio was stopped"):
+        asyncio.run(answer())
 
 
 def test_texts_become_tokens(client, storyteller):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,7 +16,10 @@ from fabula.studio.openai.answered import ModelAnswer, ModelsAnswer, TokenizeAns
 from fabula.studio.openai.asked import CompletionRequest, TokenizeRequest
 from fabula.studio.openai.completions import Completion, chunks, whole
 from fabula.studio.openai.logprobs import TokenNames
+from fabula.studio.orders import FailedError
 from fabula.studio.teller import Teller
+
+log = logging.getLogger(__name__)
 
 
 def router(catalog: Catalog, teller: Teller) -> APIRouter:
@@ -86,8 +90,12 @@ async def _events(completion: Completion, names: TokenNames) -> AsyncIterator[st
     try:
         async for chunk in chunks(completion, names):
             yield ": waiting\n\n" if chunk is None else _event(chunk)
-    except Exception as error:
-        yield _event(error_content(503, str(error)))
+    except FailedError as error:
+        yield _event(error_content(503, str(error), "failed"))
+        return
+    except Exception:
+        log.exception("a stream failed")
+        yield _event(error_content(500, "something went wrong here; the studio's log says what", "bug"))
         return
     yield "data: [DONE]\n\n"
 
@@ -97,10 +105,14 @@ def _event(content: dict[str, Any]) -> str:
 
 
 def _model(model: Model) -> dict[str, Any]:
+    try:
+        created = int(model.folder.stat().st_mtime)
+    except OSError:  # it has just gone away
+        created = 0
     return {
         "id": model.id,
         "object": "model",
-        "created": int(model.folder.stat().st_mtime),
+        "created": created,
         "owned_by": "fabula",
         "label": model.label,
         "context": model.context,
