@@ -15,6 +15,7 @@ from fabula.generation.writing.tree import Tree
 from fabula.studio.catalog import Catalog, Model, Run
 from fabula.studio.errors import ASKING, READING
 from fabula.studio.knobs import SamplingFields, SamplingForm, knobs
+from fabula.studio.leaving import EventStream
 from fabula.studio.teller import End, Order, Stream, Teller, together
 
 MOST_MODELS = 40
@@ -118,7 +119,7 @@ def router(catalog: Catalog, teller: Teller) -> APIRouter:
         response_class=StreamingResponse,
         responses={**ASKING, 200: {"content": EVENTS, "description": "Events token, end, error, and one done."}},
     )
-    async def stories(asked: StoriesRequest) -> StreamingResponse:
+    async def stories(asked: StoriesRequest) -> EventStream:
         """Tell a story by each model, all at once; the seed is the same for all of them.
 
         Events: `token` {story, steps}, `end` {story, stop_reason, tokens, seconds}, `error` {story, message}, and
@@ -133,7 +134,12 @@ def router(catalog: Catalog, teller: Teller) -> APIRouter:
             for id in asked.models
         ]
         streams = await teller.tell_all(orders)
-        return StreamingResponse(_events(streams), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+        async def close() -> None:
+            for stream in streams:
+                stream.cancel()
+
+        return EventStream(_events(streams), close)
 
     @routes.post(
         "/studio/export",
@@ -163,15 +169,15 @@ def router(catalog: Catalog, teller: Teller) -> APIRouter:
     return routes
 
 
-async def _events(streams: Sequence[Stream]) -> AsyncIterator[bytes]:
+async def _events(streams: Sequence[Stream]) -> AsyncIterator[str]:
     """Write what comes of some stories as server-sent events."""
     async for news in together(streams):
         parts = [part for place, steps, end in news for part in _of_one(place, steps, end)]
-        yield b"".join(parts) or b": waiting\n\n"
+        yield "".join(parts) or ": waiting\n\n"
     yield event("done", {})
 
 
-def _of_one(place: int, steps: Sequence[Step], end: End | None) -> list[bytes]:
+def _of_one(place: int, steps: Sequence[Step], end: End | None) -> list[str]:
     parts = []
     if steps:
         parts.append(event("token", {"story": place, "steps": [asdict(step) for step in steps]}))
@@ -183,9 +189,9 @@ def _of_one(place: int, steps: Sequence[Step], end: End | None) -> list[bytes]:
     return parts
 
 
-def event(name: str, data: Mapping[str, Any]) -> bytes:
+def event(name: str, data: Mapping[str, Any]) -> str:
     """Return one server-sent event."""
-    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
+    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
 
 
 def _attachment(text: str, kind: str, name: str) -> Response:
