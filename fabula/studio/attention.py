@@ -18,9 +18,10 @@ KEPT = 2
 
 
 class Attentive:
-    """Reads texts with PyTorch; for one thread."""
+    """Reads texts with PyTorch, on the thread that makes it."""
 
     def __init__(self) -> None:
+        torch.set_num_threads(1)  # of this thread: the stories that are told meanwhile have the other cores
         self._models: OrderedDict[Path, Llama] = OrderedDict()
 
     def weights(self, folder: Path, tokens: Sequence[int]) -> list[list[list[float]]]:
