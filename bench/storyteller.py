@@ -1,10 +1,13 @@
 """The storyteller in the box, from stories to its record: one command that repeats it end to end.
 
-`python -m bench.storyteller --train train.txt --validation validation.txt` trains the recipe `storyteller` and, on as
-many tokens, the same model by plain AdamW and OneCycle; measures both and a 5-gram of the same tokens on the held-out
-stories; studies the run; lets it tell a story for each line of models/storyteller/prompts.txt; and writes the card, the
-report and all figures to models/storyteller, and the weights in bfloat16 to fabula/storyteller. What is done already is
-not done again; --only names the parts to do.
+`python -m bench.storyteller --train train.txt --validation validation.txt` trains the recipe `storyteller` and, on the
+same batches, the same model by plain AdamW and OneCycle; puts the weights into fabula/storyteller, in bfloat16;
+measures both models and a 5-gram of the same tokens on the held-out stories; lets the storyteller tell a story for each
+line of models/storyteller/prompts.txt; studies it; and writes the card, the report and all figures to
+models/storyteller. What is trained already is not trained again; --only names the parts to do.
+
+What is measured is the model in the box. Its training is studied too where the run is still there; a study of the model
+alone says what it can do, and not when it came to it.
 """
 
 import argparse
@@ -21,13 +24,15 @@ import numpy as np
 
 from fabula import recipe as recipes
 from fabula.cli.told import STOPPED
+from fabula.corpus.build import cached_store
 from fabula.corpus.store import TokenStore
 from fabula.errors import UserError
 from fabula.files import read_json, sha256, to_json, write_text
 from fabula.generation import Sampling, Storyteller
 from fabula.model.folder import load_tokenizer
 from fabula.model.layout import load_model, write_model
-from fabula.model.resolve import last_valid_checkpoint, training_store
+from fabula.model.record import read_record
+from fabula.model.resolve import last_valid_checkpoint
 from fabula.study.baselines.tokens import ORDERS, TokenNGrams
 from fabula.study.statistics import ratio_intervals
 from fabula.terminal import say
@@ -38,14 +43,14 @@ IN_THE_BOX = ROOT / "fabula" / "storyteller"
 PROMPTS = RECORD / "prompts.txt"
 PLAIN = {
     "optimizer.kind": "adamw",
-    "optimizer.learning_rate": "3e-3",
+    "optimizer.learning_rate": "2e-3",
     "optimizer.weight_decay": "0.05",
     "optimizer.base_width": "0",
     "schedule.kind": "onecycle",
     "schedule.warmup_fraction": "0.1",
-    "train.dropout": "0",
 }
-"""What the baseline changes: nano's optimizer and schedule, with a peak rate for its width."""
+"""What the baseline changes: nano's optimizer and schedule, with a peak rate between the best ones at 1.4 and at 7.5 M
+parameters (docs/performance.md). Batches and dropout, which a model of this size needs here, stay the storyteller's."""
 SAMPLING = Sampling()
 
 
@@ -55,6 +60,7 @@ def main() -> None:
     parser.add_argument("--train", type=Path, required=True, help="TinyStories' training stories")
     parser.add_argument("--validation", type=Path, required=True, help="held-out stories")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the two runs")
+    parser.add_argument("--baseline-steps", type=int, help="of the baseline (default: as many as the storyteller's)")
     parser.add_argument("--suite", default="fast", help="of the study (default: fast)")
     parser.add_argument("--checkpoints", default="10", help="that are studied (default: 10)")
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="parts to do")
@@ -91,26 +97,44 @@ def train(arguments: argparse.Namespace) -> None:
 
 
 def baseline(arguments: argparse.Namespace) -> None:
-    """Train the same model on as many tokens by AdamW and OneCycle."""
-    _train(arguments, "storyteller-plain", PLAIN)
+    """Train the same model by AdamW and OneCycle, for as many steps or for --baseline-steps."""
+    steps = {"train.steps": str(arguments.baseline_steps)} if arguments.baseline_steps else {}
+    _train(arguments, "storyteller-plain", {**PLAIN, **steps})
+
+
+def _store(arguments: argparse.Namespace) -> TokenStore:
+    """Return the token store that both models learn from; it is built where it isn't yet."""
+    recipe = recipes.load("storyteller")
+    files = {"source": [str(arguments.train.resolve())], "validation": [str(arguments.validation.resolve())]}
+    recipe = recipes.from_table({"corpus": files}, recipe)
+    return cached_store(recipe.corpus, recipe.tokenizer)
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
-    """Measure what there is on the held-out stories: both models, and the 5-gram."""
+    """Measure on the held-out stories: the model in the box, the baseline as far as it is trained, and the 5-gram."""
+    store, corpus = _store(arguments), arguments.validation.name
+    text = _fabula("evaluate", IN_THE_BOX, "--corpus", store.path, "--json")
+    own = {**json.loads(text), "model": IN_THE_BOX.name, "corpus": corpus}
+    write_text(RECORD / "evaluation.json", to_json(own))
     figures: dict[str, Any] = {}
-    for label, name in (("storyteller", "storyteller"), ("AdamW and OneCycle", "storyteller-plain")):
-        run = arguments.runs / name
-        if (run / "recipe.toml").is_file() and _is_complete(run):
-            text = _fabula("evaluate", run.resolve(), "--json")
-            write_text(run / "evaluation.json", text)
-            figures[label] = {**json.loads(text), "model": name, "corpus": arguments.validation.name}
-    store = training_store(last_valid_checkpoint(arguments.runs / "storyteller"))
-    assert store is not None, "it was trained just now"
-    figures[f"{ORDERS}-gram"] = _five_gram(TokenStore.open(store))
-    write_text(RECORD / "evaluation.json", to_json(figures))
+    for name in ("storyteller", "storyteller-plain"):
+        run = (arguments.runs / name).resolve()
+        if _is_complete(run):
+            write_text(run / "evaluation.json", _fabula("evaluate", run, "--json"))
+    plain = (arguments.runs / "storyteller-plain").resolve()
+    if _is_complete(plain):
+        targets = read_record(last_valid_checkpoint(plain)).tokens
+        measured = {**read_json(plain / "evaluation.json"), "model": plain.name, "corpus": corpus}
+        recipe = recipes.load(str(plain / "recipe.toml"))
+        changed = {**PLAIN, "train.steps": str(recipe.train.steps)}
+        figures["AdamW and OneCycle"] = {**measured, "targets_learned_from": targets, "changes": changed}
+    figures[f"{ORDERS}-gram"] = _five_gram(store)
+    write_text(RECORD / "baselines.json", to_json(figures))
 
 
 def _is_complete(run: Path) -> bool:
+    if not (run / "recipe.toml").is_file():
+        return False
     recipe = recipes.load(str(run / "recipe.toml"))
     return (run / "checkpoints" / f"step-{recipe.train.steps:05d}").is_dir()
 
@@ -138,16 +162,30 @@ def _five_gram(store: TokenStore) -> dict[str, Any]:
 
 
 def study(arguments: argparse.Namespace) -> None:
-    """Ask the run every question of the study; keep the verdicts and the report."""
-    run = (arguments.runs / "storyteller").resolve()
-    _fabula("study", run, "--suite", arguments.suite, "--checkpoints", arguments.checkpoints)
-    for name in ("report.html", "verdict.json"):
-        shutil.copyfile(run / "study" / name, RECORD / name)
+    """Ask the run, or without it the model in the box, every question of the study; keep verdicts and report."""
+    run, folder = _studied(arguments)
+    if run:
+        _fabula("study", run, "--out", folder, "--suite", arguments.suite, "--checkpoints", arguments.checkpoints)
+    else:
+        store = _store(arguments).path
+        _fabula("study", IN_THE_BOX, "--corpus", store, "--out", folder, "--suite", arguments.suite)
+    for name in ("report.html", "verdicts.json"):
+        shutil.copyfile(folder / name, RECORD / name)
 
 
 def card(arguments: argparse.Namespace) -> None:
-    """Write the model card from the run's records."""
-    _fabula("export", (arguments.runs / "storyteller").resolve(), "--to", "card", "--out", RECORD / "README.md")
+    """Write the model card from the records of the run, or of the model in the box."""
+    run, folder = _studied(arguments)
+    records: list[str | Path] = [] if run else ["--records", RECORD]
+    _fabula("export", run or IN_THE_BOX, "--to", "card", "--study", folder, *records, "--out", RECORD / "card.md")
+
+
+def _studied(arguments: argparse.Namespace) -> tuple[Path | None, Path]:
+    """Return the run that is studied, None when it is gone, and the folder of the study."""
+    run = (arguments.runs / "storyteller").resolve()
+    if _is_complete(run):
+        return run, run / "study"
+    return None, run.with_name("storyteller-study")
 
 
 def install(arguments: argparse.Namespace) -> None:
@@ -196,8 +234,8 @@ def stories(arguments: argparse.Namespace) -> None:
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "train": train,
     "baseline": baseline,
-    "evaluate": evaluate,
     "install": install,
+    "evaluate": evaluate,
     "stories": stories,
     "study": study,
     "card": card,
