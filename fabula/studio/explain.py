@@ -14,12 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from fabula.errors import UserError
 from fabula.generation.backend import Drawn
 from fabula.generation.characters import Characters
-from fabula.generation.storyteller import Storyteller
-from fabula.generation.writing.reading import read_tokens
+from fabula.generation.prompts import Prompts
 from fabula.generation.writing.steps import alternative, token_texts
 from fabula.studio.catalog import Catalog
 from fabula.studio.errors import ASKING
 from fabula.studio.orders import BusyError
+from fabula.studio.scoring import scored
 from fabula.studio.stories import LONGEST_PROMPT
 from fabula.studio.teller import Teller
 from fabula.study.text import sentence_spans
@@ -99,8 +99,8 @@ def router(catalog: Catalog, teller: Teller) -> APIRouter:
     async def read(asked: ReadRequest) -> JSONResponse:
         """Return how probable a model found each token of a text, and how surprising each sentence."""
         tokens = await _encoded(catalog, asked)
-        found = await teller.ask(asked.model, lambda storyteller: reading(storyteller, asked.text, tokens))
-        return JSONResponse(found)
+        found = await scored(teller, asked.model, tokens, ALTERNATIVES)
+        return JSONResponse(reading(catalog.prompts(asked.model), asked.text, tokens, found))
 
     @routes.post("/studio/attention", responses={**ASKING, 200: {"model": AttentionAnswer}}, response_model=None)
     async def attention(asked: AttentionRequest) -> JSONResponse:
@@ -153,11 +153,18 @@ class Looking:
         return self._attentive.weights(folder, tokens)
 
 
-def reading(storyteller: Storyteller, text: str, tokens: Sequence[int]) -> dict[str, Any]:
-    """Return a text's tokens and sentences with their probabilities; `tokens` are led by what stands before them."""
-    lead = len(storyteller.lead)
-    found: list[Drawn] = read_tokens(storyteller.backend, tokens, ALTERNATIVES)[lead - 1 :]
-    texts = token_texts(storyteller, [], tokens[lead:])
+def reading(prompts: Prompts, text: str, tokens: Sequence[int], drawn: Sequence[Drawn]) -> dict[str, Any]:
+    """Return a text's tokens and sentences with their probabilities.
+
+    Args:
+        prompts: of the model that read it.
+        text: the text.
+        tokens: its tokens, led by what stands before every text.
+        drawn: what the model found of all of them but the first.
+    """
+    lead = len(prompts.lead)
+    found = drawn[lead - 1 :]
+    texts = token_texts(prompts, [], tokens[lead:])
     return {
         "tokens": [
             {
@@ -166,7 +173,7 @@ def reading(storyteller: Storyteller, text: str, tokens: Sequence[int]) -> dict[
                 "log_probability": one.log_probability,
                 "alternatives": [
                     {"token": other.token, "text": other.text, "log_probability": other.log_probability}
-                    for other in (alternative(storyteller, *beside) for beside in one.alternatives)
+                    for other in (alternative(prompts, *beside) for beside in one.alternatives)
                 ],
             }
             for one, added in zip(found, texts, strict=True)

@@ -1,6 +1,6 @@
 """What a model thinks comes next, without telling anything."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,24 +27,29 @@ def log_probabilities(backend: Backend, tokens: Sequence[int], wanted: int = 1) 
 def read_tokens(backend: Backend, tokens: Sequence[int], alternatives: int = 0) -> list[Drawn]:
     """Return every token but the first as if it had been drawn: its ln p after those before it, and what else could be.
 
-    The logits of `ROWS` positions are in memory at once, however long the text is.
-
     Args:
         backend: who reads.
         tokens: at least one, at most the model's context.
         alternatives: how many of the most probable tokens are wanted beside each.
     """
-    found: list[Drawn] = []
+    return [one for part in read_in_parts(backend, tokens, alternatives) for one in part]
+
+
+def read_in_parts(backend: Backend, tokens: Sequence[int], alternatives: int = 0) -> Generator[list[Drawn], None, None]:
+    """Yield what `read_tokens` returns, part by part: the logits of `ROWS` positions are in memory at once.
+
+    The backend may read for others between two parts. What is held for the text is given back at the end, or when the
+    generator is closed.
+    """
     slot = backend.open(len(tokens))
     try:
         for start in range(0, len(tokens) - 1, ROWS):
             part = tokens[start : start + ROWS]
             following = tokens[start + 1 : start + 1 + ROWS]
             backend.read([Feed(slot, start, part, len(part))])
-            found += [_as_drawn(backend.logits(row), token, alternatives) for row, token in enumerate(following)]
+            yield [_as_drawn(backend.logits(row), token, alternatives) for row, token in enumerate(following)]
     finally:
         backend.close(slot)
-    return found
 
 
 def _as_drawn(logits_V: Floats, token: int, alternatives: int) -> Drawn:

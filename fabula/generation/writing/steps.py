@@ -75,7 +75,7 @@ def token_texts(
     return [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def alternative(storyteller: Storyteller, token: int, log_probability: float) -> Alternative:
+def alternative(storyteller: Storyteller | Prompts, token: int, log_probability: float) -> Alternative:
     """Return a token as an alternative."""
     text = storyteller.tokenizer.decode([token], skip_special_tokens=False)
     return Alternative(token, str(text), log_probability)

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from fabula.errors import UserError
-from fabula.generation.backend import Drawn
 from fabula.generation.prompts import Prompts
 from fabula.generation.story import StopReason
-from fabula.generation.storyteller import Storyteller
-from fabula.generation.writing.reading import read_tokens
 from fabula.generation.writing.steps import Step
 from fabula.studio.openai.asked import CompletionRequest
 from fabula.studio.openai.logprobs import Logprobs, Scored, TokenNames
 from fabula.studio.openai.prompt import Prompt
 from fabula.studio.orders import FailedError, Order, Stream, together
+from fabula.studio.scoring import scored
 from fabula.studio.teller import Teller
 
 FINISHED: dict[StopReason, str] = {
@@ -139,14 +137,9 @@ class Completion:
         return {"id": self.id, "object": "text_completion", "created": self.created, "model": self.asked.model}
 
     async def _score(self, given: Prompt) -> tuple[Scored, ...]:
-        alternatives = self.asked.logprobs
-        if alternatives is None:
+        if self.asked.logprobs is None:
             return ()
-
-        def read(storyteller: Storyteller) -> list[Drawn]:
-            return read_tokens(storyteller.backend, given.tokens, alternatives)
-
-        return given.scored(await self._teller.ask(self.asked.model, read))
+        return given.scored(await scored(self._teller, self.asked.model, given.tokens, self.asked.logprobs))
 
 
 async def whole(completion: Completion, names: TokenNames) -> dict[str, Any]:
