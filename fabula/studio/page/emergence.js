@@ -61,7 +61,6 @@ export class Emergence {
   /** @param {Run} run */
   #teach(run) {
     this.charts = [];
-    this.element.classList.add("bare");
     this.body.replaceChildren(
       element("div", { class: "empty" }, element("p", {}, `What ${run.label} can do has not been measured yet.`), element("p", { class: "hint" }, "“fabula study” asks every checkpoint the same questions: does the verb agree, who is “she”, why is Tom sad? Its curves appear here.")),
     );
@@ -69,7 +68,6 @@ export class Emergence {
 
   /** @param {ProbeCurve[]} probes */
   #show(probes) {
-    this.element.classList.remove("bare");
     const claims = [...new Set(probes.map((one) => one.claim))];
     this.charts = [];
     this.body.replaceChildren(

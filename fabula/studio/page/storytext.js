@@ -71,6 +71,7 @@ export class StoryText {
       const place = this.#token(step, this.steps.length);
       this.steps.push(step);
       this.places.push(place);
+      if (!place.hidden && this.places[this.current]?.tabIndex !== 0) this.select(this.places.length - 1);
       const space = /^ +(?=\S)/.exec(step.text)?.[0] ?? "";
       if (space && (this.steps.length > 1 || this.before.textContent)) added.append(space);
       added.append(place);
@@ -83,6 +84,7 @@ export class StoryText {
     const last = this.places.at(-1);
     this.growing = false;
     if (reason !== "end-of-text" || !last || this.steps.at(-1)?.text) return;
+    last.hidden = false;
     last.classList.add("end");
     last.textContent = "∎";
     last.setAttribute("aria-label", "the end");
@@ -124,7 +126,14 @@ export class StoryText {
     const kind = step.text.includes("\n") && !step.text.trim() ? " line" : "";
     return element(
       "span",
-      { class: `token ${levels}${kind}`, role: "option", tabindex: index ? -1 : 0, "data-index": index },
+      {
+        class: `token ${levels}${kind}`,
+        role: "option",
+        tabindex: -1,
+        hidden: step.text === "", // It completes no character, or ends the story: `end` shows that.
+        "aria-label": step.text.trim() ? null : quoted(step.text),
+        "data-index": index,
+      },
       step.text.replace(/^ +(?=\S)/, ""),
     );
   }
@@ -178,7 +187,7 @@ export class StoryText {
   /** The next token that shows something. @param {1 | -1} direction */
   #beside(direction) {
     let index = this.current + direction;
-    while (this.places[index] && !this.places[index]?.textContent) index += direction;
+    while (this.places[index]?.hidden) index += direction;
     return this.places[index] ? index : this.current;
   }
 

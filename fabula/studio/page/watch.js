@@ -40,8 +40,8 @@ export class WatchView {
       "div",
       { class: "watch-body" },
       this.curves.element,
-      this.emergence.element,
       this.samples.element,
+      this.emergence.element,
     );
     this.element = element(
       "div",
