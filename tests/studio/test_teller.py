@@ -48,6 +48,8 @@ def alone(catalog, asked: Order):
 
 
 def test_every_story_is_the_one_it_would_be_alone(catalog):
+    if not Storyteller.load(catalog.model(FIRST).folder, threads=1).backend.exact:
+        pytest.skip("equal up to rounding only")
     prompts = ("Once upon a time", "", "A café", "The bird 🎂")
     orders = [
         order(model, prompt, replace(SAMPLING, stop=stop), seed=seed, alternatives=3)
