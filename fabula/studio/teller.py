@@ -206,7 +206,7 @@ class Teller:
         waiting = len(self._waiting) + len(self._questions)
         if waiting + count > self._most_waiting:
             self.figures.refused += 1
-            raise BusyError(self._pace.seconds(waiting))
+            raise BusyError(self._pace.seconds(waiting, self._most_open))
 
     def _count(self, accepted: int = 0) -> None:
         """Bring the gauges up to date; called with the lock."""
@@ -257,8 +257,11 @@ class Teller:
                 self._fail_waiting(news, id, error)
         self._take_up(news)
         self._answer(news)
-        for loaded in list(self._open):
+        began, telling = time.perf_counter(), list(self._open)
+        for loaded in telling:
             self._step(loaded, news)
+        if telling:
+            self._pace.moved(time.perf_counter() - began)
         with self._wake:
             self._count()
 
@@ -350,7 +353,6 @@ class Teller:
                 self.figures.finished += 1
                 self._pace.told(len(story.drawn))
         self.figures.told += tokens
-        self._pace.moved(tokens, now - began)
 
     def _tell_on(self, telling: _Telling, loaded: Loaded, now: float, news: _News) -> int:
         """Send a story's new tokens; returns how many settled."""

@@ -383,13 +383,14 @@ def test_a_reader_who_comes_late_finds_all_of_it(catalog):
 
 def test_the_pace_is_what_was_told_lately():
     pace = Pace()
-    assert pace.seconds(100) == SHORTEST
+    assert pace.seconds(100, 4) == SHORTEST
     for _ in range(5):
-        pace.moved(tokens=10, seconds=0.1)
+        pace.moved(0.1)
         pace.told(50)
-    assert pace.seconds(10) == pytest.approx(5)  # 500 tokens at 100 a second
-    assert pace.seconds(1) == SHORTEST
-    assert pace.seconds(10_000) == LONGEST
+    assert pace.seconds(10, 4) == pytest.approx(15)  # three times fifty turns of a tenth of a second
+    assert pace.seconds(10, 10) == pytest.approx(5)
+    assert pace.seconds(0, 4) == SHORTEST
+    assert pace.seconds(10_000, 4) == LONGEST
     for _ in range(2_000):
-        pace.moved(tokens=20, seconds=0.1)
-    assert pace.seconds(10) == pytest.approx(2.5, rel=1e-3)
+        pace.moved(0.05)
+    assert pace.seconds(10, 4) == pytest.approx(7.5, rel=1e-3)
