@@ -86,6 +86,25 @@ class Order:
         return request
 
 
+def requests_of(orders: Sequence[Order], prompts: Sequence[Prompts]) -> list[Request]:
+    """Return what the engines are asked; models that share a vocabulary read a prompt once.
+
+    Raises:
+        UserError: an order that can't be told.
+    """
+    read: dict[tuple[Prompts, str], tuple[int, ...]] = {}
+    requests = []
+    for order, its in zip(orders, prompts, strict=True):
+        order.check(its)
+        tokens = order.tokens
+        if tokens is None:
+            if (its, order.prompt) not in read:
+                read[its, order.prompt] = tuple(its.encode(order.prompt))
+            tokens = read[its, order.prompt]
+        requests.append(order.request(its, tokens))
+    return requests
+
+
 @dataclass(frozen=True)
 class End:
     """How a story ended."""

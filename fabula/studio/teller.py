@@ -17,20 +17,27 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fabula.errors import UserError
-from fabula.generation.prompts import Prompts
-from fabula.generation.settled import Settled
-from fabula.generation.story import Request, Story
+from fabula.generation.story import Story
 from fabula.generation.storyteller import Storyteller
-from fabula.generation.writing.steps import Alternative, Step
-from fabula.studio.catalog import Catalog, Model
+from fabula.studio.catalog import Catalog
 from fabula.studio.figures import TellerFigures
-from fabula.studio.orders import BusyError, End, FailedError, Mailbox, Order, StoppingError, Stream, together
+from fabula.studio.orders import (
+    BusyError,
+    End,
+    FailedError,
+    Mailbox,
+    Order,
+    StoppingError,
+    Stream,
+    requests_of,
+    together,
+)
 from fabula.studio.pace import Pace
 from fabula.studio.shelf import Loaded, Shelf, memory_for_models
+from fabula.studio.tellings import News, Party, Question, Telling
 
 __all__ = ["BusyError", "End", "FailedError", "Order", "StoppingError", "Stream", "Teller", "together"]
 
@@ -40,49 +47,6 @@ T = TypeVar("T")
 
 JOIN_SECONDS = 5.0
 """What a step that is under way may take when the teller closes."""
-
-
-@dataclass(eq=False)
-class _Party:
-    """The stories of one request."""
-
-    open: int = 0
-
-
-@dataclass(eq=False)
-class _Telling:
-    """A story on its way."""
-
-    number: int
-    """By arrival, over orders and questions."""
-    party: _Party
-    model: Model
-    request: Request
-    mailbox: Mailbox
-    arrived: float
-    last: float = 0.0
-    """When its last token came."""
-    story: Story | None = None
-    settled: Settled | None = None
-    cancelled: bool = False
-
-
-@dataclass(eq=False)
-class _Question:
-    """Something to ask a model between two steps."""
-
-    number: int
-    model: Model
-    ask: Callable[[Storyteller], Any]
-    answer: asyncio.Future[Any]
-
-
-@dataclass
-class _News:
-    """What one turn of the computing thread has to say to the event loop."""
-
-    letters: list[tuple[Mailbox, Sequence[Step], End | None]] = field(default_factory=list)
-    answers: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = field(default_factory=list)
 
 
 class Teller:
@@ -112,10 +76,10 @@ class Teller:
         self._wake = threading.Condition()  # its lock may be taken again by the thread that has it
         self._news = False
         """Whether something came that the computing thread hasn't looked at."""
-        self._waiting: list[_Telling] = []
-        self._questions: list[_Question] = []
-        self._cancelled: deque[_Telling] = deque()
-        self._open: dict[Loaded, dict[Story, _Telling]] = {}
+        self._waiting: list[Telling] = []
+        self._questions: list[Question] = []
+        self._cancelled: deque[Telling] = deque()
+        self._open: dict[Loaded, dict[Story, Telling]] = {}
         self._numbers = itertools.count()
         self._shelf = Shelf(memory_for_models() if memory is None else memory, most_open, threads, self._call)
         self._pace = Pace()
@@ -169,12 +133,12 @@ class Teller:
         self._check_room(len(orders))
         models = [self._catalog.model(order.model) for order in orders]
         prompts = [self._catalog.prompts(model.id) for model in models]
-        requests = await asyncio.to_thread(_requests, orders, prompts)
-        bell, party, now = asyncio.Event(), _Party(), time.perf_counter()
+        requests = await asyncio.to_thread(requests_of, orders, prompts)
+        bell, party, now = asyncio.Event(), Party(), time.perf_counter()
         with self._wake:
             self._check_room(len(orders))
             tellings = [
-                _Telling(next(self._numbers), party, model, request, Mailbox(bell), now)
+                Telling(next(self._numbers), party, model, request, Mailbox(bell), now)
                 for model, request in zip(models, requests, strict=True)
             ]
             self._waiting += tellings
@@ -195,7 +159,7 @@ class Teller:
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         with self._wake:
             self._check_room(1)
-            self._questions.append(_Question(next(self._numbers), found, question, answer))
+            self._questions.append(Question(next(self._numbers), found, question, answer))
             self._count(accepted=1)
         self._call()
         return await answer
@@ -221,7 +185,7 @@ class Teller:
             self._news = True
             self._wake.notify()
 
-    def _cancel(self, telling: _Telling) -> None:
+    def _cancel(self, telling: Telling) -> None:
         """Called by the event loop, or by whichever thread drops the last reference to a stream."""
         telling.cancelled = True
         self._cancelled.append(telling)
@@ -233,14 +197,14 @@ class Teller:
                 while not (self._news or self._busy()):
                     self._wake.wait()
                 self._news = False
-            news = _News()
+            news = News()
             try:
                 self._turn(news)
             except Exception:
                 log.exception("a turn of the teller failed")
                 self._fail_all(news, "something went wrong here; the studio's log says what")
             self._send(news)
-        news = _News()
+        news = News()
         self._fail_all(news, "the studio was stopped")
         self._shelf.close()
         self._send(news)
@@ -248,7 +212,7 @@ class Teller:
     def _busy(self) -> bool:
         return any(loaded.engine.busy for loaded in self._open)
 
-    def _turn(self, news: _News) -> None:
+    def _turn(self, news: News) -> None:
         """Hear what is new, answer a question, and move every story on."""
         while self._cancelled:
             self._end_cancelled(self._cancelled.popleft())
@@ -265,7 +229,7 @@ class Teller:
         with self._wake:
             self._count()
 
-    def _take_up(self, news: _News) -> None:
+    def _take_up(self, news: News) -> None:
         """Submit waiting stories to their models' engines while there are places."""
         with self._wake:
             waiting, questions = list(self._waiting), list(self._questions)
@@ -274,9 +238,9 @@ class Teller:
         places = self._most_open - sum(map(len, self._open.values()))
         latest = math.inf
         seen: dict[str, str] = {}
-        either: list[_Telling | _Question] = [*waiting, *questions]
+        either: list[Telling | Question] = [*waiting, *questions]
         for one in sorted(either, key=lambda one: one.number):
-            if one.model.id in seen or (places <= 0 and isinstance(one, _Telling)):
+            if one.model.id in seen or (places <= 0 and isinstance(one, Telling)):
                 continue
             try:
                 seen[one.model.id] = self._shelf.want(one.model, seen)
@@ -293,7 +257,7 @@ class Teller:
         with self._wake:
             self._count()
 
-    def _begin(self, telling: _Telling, news: _News) -> bool:
+    def _begin(self, telling: Telling, news: News) -> bool:
         """Give a waiting story to its engine; False where it was cancelled or can't be told."""
         with self._wake:
             if telling.cancelled or telling not in self._waiting:
@@ -302,16 +266,15 @@ class Teller:
         loaded = self._shelf.ready(telling.model.id)
         assert loaded is not None
         try:
-            telling.story = loaded.engine.submit(telling.request)
+            story = telling.begin(loaded)
         except UserError as error:
-            news.letters.append((telling.mailbox, (), End("cancelled", 0, 0.0, str(error))))
+            news.fail(str(error), [telling])
             return False
-        telling.settled = Settled(telling.story, loaded.characters, loaded.storyteller.end_of_text)
-        self._open.setdefault(loaded, {})[telling.story] = telling
+        self._open.setdefault(loaded, {})[story] = telling
         telling.party.open += 1
         return True
 
-    def _answer(self, news: _News) -> None:
+    def _answer(self, news: News) -> None:
         """Answer one question, the oldest whose model is there."""
         with self._wake:
             self._questions = [one for one in self._questions if not one.answer.cancelled()]
@@ -323,12 +286,9 @@ class Teller:
             self._news = self._news or len(ready) > 1
         loaded = self._shelf.ready(question.model.id)
         assert loaded is not None
-        try:
-            news.answers.append((question.answer, question.ask(loaded.storyteller), None))
-        except Exception as error:
-            news.answers.append((question.answer, None, error))
+        news.answer(question, loaded)
 
-    def _step(self, loaded: Loaded, news: _News) -> None:
+    def _step(self, loaded: Loaded, news: News) -> None:
         """Move the stories of one model on; an engine that fails ends them, and nobody else's."""
         tellings = self._open[loaded]
         began = time.perf_counter()
@@ -354,31 +314,18 @@ class Teller:
                 self._pace.told(len(story.drawn))
         self.figures.told += tokens
 
-    def _tell_on(self, telling: _Telling, loaded: Loaded, now: float, news: _News) -> int:
+    def _tell_on(self, telling: Telling, loaded: Loaded, now: float, news: News) -> int:
         """Send a story's new tokens; returns how many settled."""
-        story, settled = telling.story, telling.settled
-        assert story is not None
-        assert settled is not None
-        names = loaded.names
-        steps = [
-            Step(
-                one.token, text, one.log_probability, tuple(Alternative(t, names[t], lp) for t, lp in one.alternatives)
-            )
-            for text, one in settled.new()
-        ]
+        steps = telling.new_steps(loaded)
         if telling.last:
             self.figures.between_tokens.add(now - telling.last)
         else:
             self.figures.first_token.add(now - telling.arrived)
         telling.last = now
-        end = None
-        if story.stop_reason:
-            end = End(story.stop_reason, len(story.drawn), story.stopped - story.started)
-        if steps or end:
-            news.letters.append((telling.mailbox, steps, end))
+        news.tell(telling, steps, telling.end())
         return len(steps)
 
-    def _forget(self, loaded: Loaded, telling: _Telling) -> None:
+    def _forget(self, loaded: Loaded, telling: Telling) -> None:
         assert telling.story is not None
         del self._open[loaded][telling.story]
         telling.party.open -= 1
@@ -386,7 +333,7 @@ class Teller:
             del self._open[loaded]
         self._news = True  # there is a place
 
-    def _end_cancelled(self, telling: _Telling) -> None:
+    def _end_cancelled(self, telling: Telling) -> None:
         with self._wake:
             if telling in self._waiting:
                 self._waiting.remove(telling)
@@ -398,63 +345,34 @@ class Teller:
             self._forget(loaded, telling)
             self.figures.cancelled += 1
 
-    def _fail_open(self, loaded: Loaded, news: _News, line: str) -> None:
+    def _fail_open(self, loaded: Loaded, news: News, line: str) -> None:
         """End all stories of a model with an error."""
         loaded.engine.close()
-        for telling in list(self._open.get(loaded, {}).values()):
-            assert telling.story is not None
-            news.letters.append((telling.mailbox, (), End("cancelled", len(telling.story.drawn), 0.0, line)))
+        tellings = list(self._open.get(loaded, {}).values())
+        news.fail(line, tellings)
+        for telling in tellings:
             self._forget(loaded, telling)
 
-    def _fail_waiting(self, news: _News, id: str | None, line: str) -> None:
+    def _fail_waiting(self, news: News, id: str | None, line: str) -> None:
         """End what waits for a model (None: for any) with an error."""
         with self._wake:
             failed = [one for one in self._waiting if id in (None, one.model.id)]
             asked = [one for one in self._questions if id in (None, one.model.id)]
             self._waiting = [one for one in self._waiting if one not in failed]
             self._questions = [one for one in self._questions if one not in asked]
-        news.letters += [(one.mailbox, (), End("cancelled", 0, 0.0, line)) for one in failed]
-        news.answers += [(one.answer, None, FailedError(line)) for one in asked]
+        news.fail(line, failed, asked)
 
-    def _fail_all(self, news: _News, line: str) -> None:
+    def _fail_all(self, news: News, line: str) -> None:
         for loaded in list(self._open):
             self._fail_open(loaded, news, line)
         self._fail_waiting(news, None, line)
         with self._wake:
             self._count()
 
-    def _send(self, news: _News) -> None:
+    def _send(self, news: News) -> None:
         if (news.letters or news.answers) and self._loop and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_deliver, news)
+            self._loop.call_soon_threadsafe(news.deliver)
 
 
-def _requests(orders: Sequence[Order], prompts: Sequence[Prompts]) -> list[Request]:
-    """Return what the engines are asked; models that share a vocabulary read a prompt once."""
-    read: dict[tuple[Prompts, str], tuple[int, ...]] = {}
-    requests = []
-    for order, its in zip(orders, prompts, strict=True):
-        order.check(its)
-        tokens = order.tokens
-        if tokens is None:
-            if (its, order.prompt) not in read:
-                read[its, order.prompt] = tuple(its.encode(order.prompt))
-            tokens = read[its, order.prompt]
-        requests.append(order.request(its, tokens))
-    return requests
-
-
-def _canceller(teller: Teller, telling: _Telling) -> Callable[[], None]:
+def _canceller(teller: Teller, telling: Telling) -> Callable[[], None]:
     return lambda: teller._cancel(telling)
-
-
-def _deliver(news: _News) -> None:
-    """Hand out what the computing thread has sent; runs in the event loop."""
-    for mailbox, steps, end in news.letters:
-        mailbox.put(steps, end)
-    for answer, value, error in news.answers:
-        if answer.done():
-            continue
-        if error is None:
-            answer.set_result(value)
-        else:
-            answer.set_exception(error)
