@@ -8,7 +8,7 @@ num_proc=cores)`, and writes one file of 16-bit tokens.
   pip install "fabula[fast]" datasets transformers
 
 Without them the rest is measured. The text is a file of yours, or --synthetic makes one of so many MB from the story
-world: --synthetic 2000 --only extra --rounds 1 shows how memory behaves.
+world: --synthetic 2000 --only fast --rounds 1 shows how memory behaves.
 """
 
 import argparse
