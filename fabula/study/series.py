@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from safetensors import safe_open
-
 from fabula.errors import UserError
 from fabula.files import sha256, to_json
-from fabula.model.folder import weight_files
+from fabula.model.folder import parameter_count, weight_files
 from fabula.model.record import RECORD, checkpoints, read_record
 from fabula.model.resolve import model_folder
 from fabula.recipe import Recipe
@@ -98,19 +96,6 @@ def weights_hash(folder: Path) -> str:
     else:
         hashes = [sha256(folder / name) for name in names]
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
-
-
-def parameter_count(folder: Path) -> int:
-    """Return the number of weights in a model folder, shared ones counted once, from the files' headers alone."""
-    count = 0
-    for path in weight_files(folder):
-        with safe_open(path, "pt") as file:
-            for name in file.keys():  # noqa: SIM118
-                size = 1
-                for axis in file.get_slice(name).get_shape():
-                    size *= axis
-                count += size
-    return count
 
 
 def _without_seed(recipe: Recipe, corpus_hash: str) -> str:

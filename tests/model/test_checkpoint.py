@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from fabula.corpus.tokenizer import id_count
 from fabula.errors import UserError
 from fabula.model.checkpoint import same_weights, weight_problems, write_checkpoint
-from fabula.model.folder import WEIGHTS, WEIGHTS_INDEX, end_of_text_ids, load_config, load_tokenizer
+from fabula.model.folder import WEIGHTS, WEIGHTS_INDEX, end_of_text_ids, load_config, load_tokenizer, parameter_count
 from fabula.model.layout import load_model
 from fabula.model.record import RECORD, altered_files, checkpoints, folder_name, read_record, remove_leftovers
 from fabula.model.resolve import last_valid_checkpoint, model_folder
@@ -299,3 +299,13 @@ def test_what_is_no_model_is_refused(tmp_path, monkeypatch, name, message):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=message):
         model_folder(name)
+
+
+def test_weights_are_counted_from_the_files_headers(tmp_path):
+    for tied in (False, True):
+        model = tiny_model(tied=tied)
+        folder = tiny_checkpoint(tmp_path / str(tied), model)
+        assert parameter_count(folder) == model.parameter_count()
+    (folder / "model.safetensors").write_bytes(b"torn")
+    with pytest.raises(UserError, match="is damaged"):
+        parameter_count(folder)
