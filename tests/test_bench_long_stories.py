@@ -2,12 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
 from bench.long_stories import asking
 from bench.long_stories.picture import draw
+from fabula.corpus.store import TokenStore
+from fabula.study.corpus import StudyCorpus
 from fabula.study.scores import Scores
 
 CONDITIONS = ["50", "800"]
@@ -38,13 +41,14 @@ def test_distances_are_in_the_order_of_their_numbers() -> None:
 def test_the_questions_are_made_once_and_balanced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"NEAR": 2, "FAR": 4, "TEMPLATE_ITEMS": 8, "HELD_OUT": 2}.items():
         monkeypatch.setattr(asking, name, value)
-    made = asking.Material.make(tmp_path)
+    corpus = StudyCorpus("hash", (), ("Ann had a hat.",), cast(TokenStore, None))
+    made = asking.Material.make(tmp_path, corpus)
     assert [item.condition for item in made.items["world_recall"]].count("800") == 4
     assert len(made.items["world_recall"]) == 4 + 2 * 5
     assert len(made.items["memory"]) == 8
     assert len({json.loads(line)["text"] for line in made.held_out.read_text().splitlines()}) == 2
     times = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    assert asking.Material.make(tmp_path) == made
+    assert asking.Material.make(tmp_path, corpus) == made
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == times
 
 

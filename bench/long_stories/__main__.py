@@ -100,7 +100,8 @@ class Comparison:
     def measure(self) -> dict[str, Any]:
         """Ask every run what it hasn't been asked, and return everything that is known."""
         torch.set_num_threads(self.threads)
-        material = Material.make(self.out / "questions")
+        corpus = StudyCorpus.open(self.store.path)
+        material = Material.make(self.out / "questions", corpus)
         with progress("asking", len(self.arms) * len(self.seeds) * len(PANELS), "panels") as advance:
             for arm in self.arms:
                 for seed in self.seeds:
@@ -110,7 +111,7 @@ class Comparison:
         gates = self.out / "gates.json"
         if not gates.is_file():
             say("holding the questions against the study's gates")
-            write_text(gates, to_json(check(StudyCorpus.open(self.store.path), material)))
+            write_text(gates, to_json(check(corpus, material)))
         return {
             "machine": describe(),
             "date": time.strftime("%Y-%m-%d", time.gmtime()),

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +33,8 @@ SEED = 7
 """Of the questions, the held-out stories, and the resamples."""
 NEAR, FAR = 60, 200
 """Questions at each distance, and at the largest one."""
+OVERSUPPLY = 2
+"""So many times more are made, since some stand in the training text."""
 TEMPLATE_ITEMS = 544
 """Questions of the probe `memory`, over all its distances."""
 HELD_OUT = 60
@@ -54,12 +56,12 @@ class Material:
     """A file of long stories."""
 
     @classmethod
-    def make(cls, folder: Path) -> "Material":
-        """Read the questions and stories in a folder, or make them."""
+    def make(cls, folder: Path, corpus: StudyCorpus) -> "Material":
+        """Read the questions and stories in a folder, or make them; no answer stands in the corpus's training text."""
         held_out = folder / "held-out.jsonl"
         for name in QUESTIONS:
             if not (folder / f"{name}.jsonl").is_file():
-                lines = [json.dumps(item.to_json(), ensure_ascii=False) + "\n" for item in _questions(name)]
+                lines = [json.dumps(item.to_json(), ensure_ascii=False) + "\n" for item in _questions(name, corpus)]
                 write_text(folder / f"{name}.jsonl", "".join(lines))
         if not held_out.is_file():
             told = (tell_long(SERIES + SEED + 1, index).text for index in range(HELD_OUT))
@@ -71,16 +73,19 @@ class Material:
         return held_out_stories([self.held_out], model.tokenizer, model.end_of_text)
 
 
-def _questions(name: str) -> list[Item]:
+def _questions(name: str, corpus: StudyCorpus) -> list[Item]:
+    seen = seen_ngrams(corpus)
     if name != recalling.PROBE:
-        return TEMPLATES[name](cast(StudyCorpus, None), SEED, TEMPLATE_ITEMS)  # templates read no corpus
-    found = recalling.build(SEED, FAR * len(recalling.DISTANCES))
+        found = TEMPLATES[name](corpus, SEED, TEMPLATE_ITEMS)
+        return gates.admissible(probe(name), found, seen[SEEN_ANSWER], seen[SEEN_TEMPLATE])
+    found = recalling.build(SEED, OVERSUPPLY * FAR * len(recalling.DISTANCES))
+    admitted = {item.id for item in gates.admissible(probe(name), found, seen[SEEN_ANSWER], None)}
     farthest = str(max(recalling.DISTANCES))
     taken: dict[str, list[Item]] = {}
-    for item in found:
-        group = taken.setdefault(item.condition, [])
-        if len(group) < (FAR if item.condition == farthest else NEAR):
-            group.append(item)  # in pairs, so that each distance stays balanced
+    for first, second in zip(found[::2], found[1::2], strict=True):  # in pairs, so that each distance stays balanced
+        group = taken.setdefault(first.condition, [])
+        if {first.id, second.id} <= admitted and len(group) < (FAR if first.condition == farthest else NEAR):
+            group += [first, second]
     return [item for group in taken.values() for item in group]
 
 
