@@ -22,8 +22,8 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 PROMPT = "Once upon a time, a girl named Mia found a silver key in the garden."
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-SIZE = ViewportSize(width=1280, height=800)
-SCALE = 1.5
+SIZE = ViewportSize(width=1280, height=960)
+SCALE = 1.25
 MOST_BYTES = 400_000
 PATIENCE = 120.0
 """Seconds until stories must have been told."""
@@ -64,9 +64,7 @@ def write(page: Page, address: str) -> None:
 
 def most_open(page: Page) -> int:
     """Return the first of the words, between the tenth and the fortieth, that surprised most."""
-    levels = [
-        kind or "" for kind in page.locator(".tokens .token").evaluate_all("all => all.map(one => one.className)")
-    ]
+    levels = page.locator(".tokens .token").evaluate_all("all => all.map(one => one.className)")
     return max(range(10, 40), key=lambda place: max(re.findall(r"\bs(\d)", levels[place]), default="0"))
 
 

@@ -41,10 +41,15 @@ export function link(view, parameters) {
   return text ? `#${view}?${text}` : `#${view}`;
 }
 
-/** Move the token of `#token=...` out of the address, where a screen or a history would show it. */
+/**
+ * Move the token of `#token=...` out of the address, where a screen or a history would show it.
+ *
+ * @returns {boolean} whether there was one
+ */
 export function takeToken() {
-  const found = /(?:^#|&|\?)token=([^&]+)/.exec(location.hash);
-  if (!found?.[1]) return;
-  keep(TOKEN, decodeURIComponent(found[1]));
+  const token = /^#token=([^&]+)/.exec(location.hash)?.[1];
+  if (!token) return false;
+  keep(TOKEN, decodeURIComponent(token));
   history.replaceState(null, "", "#write");
+  return true;
 }

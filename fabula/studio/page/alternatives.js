@@ -41,7 +41,7 @@ export class AlternativesPanel {
     const known = step.alternatives.some((one) => one.token === step.token);
     const rows = known ? step.alternatives : [...step.alternatives, told];
     const share = rows.reduce((sum, one) => sum + Math.exp(one.log_probability), 0);
-    const surprise = step.log_probability === null ? "" : ` ${bits(step.log_probability).toFixed(1)} bits of surprise.`;
+    const surprise = step.log_probability === null ? " where the text begins." : ` ${bits(step.log_probability).toFixed(1)} bits of surprise.`;
     this.element.replaceChildren(
       element(
         "div",
@@ -49,7 +49,7 @@ export class AlternativesPanel {
         element("h3", {}, this.branch ? "What else could have come" : "What the model expected"),
         button("✕", () => this.close(), { class: "quiet close", "aria-label": "Close" }),
       ),
-      element("p", { class: "hint" }, `It says ${this.#words(told)}:${surprise}${this.branch ? " Choose another, and the story goes on from there." : ""}`),
+      element("p", { class: "hint" }, `As told: ${this.#words(told)},${surprise}${this.branch ? " Choose another, and the story goes on from there." : ""}`),
       element("ul", {}, ...rows.map((one) => this.#row(one, one.token === step.token, index))),
       element("p", { class: "rest" }, share < 0.9995 ? `All others together: ${percent(Math.max(0, 1 - share))}` : ""),
     );
@@ -90,6 +90,7 @@ export class AlternativesPanel {
 
   /** @param {HTMLElement} anchor */
   #place(anchor) {
+    if (getComputedStyle(this.element).position === "fixed") return anchor.scrollIntoView({ block: "nearest" });
     const frame = this.element.offsetParent?.getBoundingClientRect();
     if (!frame) return;
     const token = anchor.getClientRects()[0] ?? anchor.getBoundingClientRect();

@@ -19,7 +19,8 @@ export class Chooser {
     this.phases = element("div", { class: "phases" });
     const other = modelField(shop, "Model");
     other.select.addEventListener("change", () => changed(other.select.value, true));
-    this.element = element("div", { class: "chooser" }, this.phases, element("details", { class: "more" }, element("summary", {}, "Add a model from elsewhere"), other.element));
+    this.elsewhere = element("details", { class: "more" }, element("summary", {}, "Add a model from elsewhere"), other.element);
+    this.element = element("div", { class: "chooser" }, this.phases);
   }
 
   /** @param {Run} run @param {string[]} chosen */

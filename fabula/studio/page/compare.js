@@ -4,6 +4,7 @@
 /** @import { Shop } from "./models.js" */
 
 import { note } from "./address.js";
+import { BEGINNINGS } from "./beginnings.js";
 import { Chooser } from "./chooser.js";
 import { Chorus } from "./chorus.js";
 import { colouringControl } from "./colours.js";
@@ -14,7 +15,6 @@ import { runField } from "./models.js";
 import { showTrouble } from "./notices.js";
 import { onePerPhase } from "./phases.js";
 import { Scrub } from "./scrub.js";
-import { BEGINNINGS } from "./telling.js";
 
 const SHOWN = 5; // alternatives of each token
 const WAYS = { side: "Side by side", scrub: "Through training" };
@@ -104,7 +104,7 @@ export class CompareView {
       element("div", { class: "top-row" }, form, element("details", { class: "more knobs-drawer" }, element("summary", {}, "How it is told"), this.knobs.element)),
       this.trouble,
       this.chooser.element,
-      colouringControl(),
+      element("div", { class: "row under" }, colouringControl(), this.chooser.elsewhere),
       this.hint,
       this.columns.element,
       this.scrub.element,
@@ -131,6 +131,7 @@ export class CompareView {
     } else if (!run && !this.chosen.length) this.chosen = [this.shop.catalog.default];
     this.chosen = this.#sorted(this.chosen.filter((id) => this.shop.model(id)));
     this.chooser.element.hidden = scrubbing || !run;
+    this.chooser.elsewhere.hidden = scrubbing;
     if (run) this.chooser.show(run, this.chosen);
     this.columns.element.hidden = scrubbing;
     this.scrub.element.hidden = !scrubbing;

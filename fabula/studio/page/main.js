@@ -63,6 +63,7 @@ async function start() {
 }
 
 takeToken();
+addEventListener("hashchange", () => takeToken() && location.reload());
 setColouring(colouring());
 document.querySelector("#appearance")?.append(...appearanceButtons());
 start();

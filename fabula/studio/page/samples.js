@@ -3,13 +3,13 @@
 /** @import { Run } from "./types.js" */
 /** @import { Shop } from "./models.js" */
 
+import { BEGINNINGS } from "./beginnings.js";
 import { Chorus } from "./chorus.js";
 import { button, element, identifier } from "./elements.js";
 import { count } from "./figures.js";
 import { showTrouble } from "./notices.js";
 import { capital, phaseAt, phaseClass } from "./phases.js";
 import { StoryText } from "./storytext.js";
-import { BEGINNINGS } from "./telling.js";
 
 const LONGEST = 120; // tokens: a sample, not a whole story
 

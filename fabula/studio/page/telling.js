@@ -11,13 +11,6 @@ export const STOPPED = {
   cancelled: "Stopped",
 };
 
-/** Beginnings that invite. */
-export const BEGINNINGS = [
-  "Once upon a time, a girl named Mia found a silver key in the garden.",
-  "Tom was sad because his red ball was lost.",
-  "One night, a little dragon could not sleep.",
-];
-
 /**
  * Offer a file to the reader.
  *

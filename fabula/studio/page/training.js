@@ -40,6 +40,7 @@ class Panel {
     this.unit = unit;
     this.value = element("output", { class: "value" });
     this.summary = element("p", { class: "unseen" });
+    this.marked = element("small", { class: "marked-by", hidden: true }, "points: held-out text, from the study");
     this.missing = element("p", { class: "hint", hidden: true }, missing);
     this.chart = new Chart({ height: 11, sync: "training", point: (step, values) => this.#point(step, values) });
     /** @type {[step: number, value: number] | null} */
@@ -47,7 +48,7 @@ class Panel {
     this.element = element(
       "figure",
       {},
-      element("figcaption", {}, element("h2", {}, words), element("small", {}, unit), this.value),
+      element("figcaption", {}, element("h2", {}, words), element("small", {}, unit), this.marked, this.value),
       this.chart.element,
       this.missing,
       this.summary,
@@ -63,6 +64,7 @@ class Panel {
       return value === null || value === undefined ? [] : [/** @type {[number, number]} */ ([step, value])];
     });
     this.last = known.at(-1) ?? null;
+    this.marked.hidden = !heldOut.length;
     this.missing.hidden = known.length > 0;
     this.chart.element.hidden = !known.length;
     /** @type {Line[]} */

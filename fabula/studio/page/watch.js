@@ -15,6 +15,7 @@ import { phaseAt, phaseWords } from "./phases.js";
 import { TrainingCurves } from "./training.js";
 
 const EVERY = 2000; // ms between two looks at a run that goes on
+const LATER = 10_000; // ms until it is tried again when that went wrong
 
 export class WatchView {
   /** @param {Shop} shop */
@@ -112,7 +113,8 @@ export class WatchView {
       if (news.live) this.timer = setTimeout(() => this.#look(run), EVERY);
     } catch (error) {
       if (stopped(error)) return;
-      showTrouble(this.trouble, error, () => this.#look(run));
+      if (!this.trouble.firstChild) showTrouble(this.trouble, error, () => this.#watch(run));
+      this.timer = setTimeout(() => this.#look(run), LATER);
     }
   }
 

@@ -6,7 +6,8 @@
 
 import { link, note } from "./address.js";
 import { AlternativesPanel } from "./alternatives.js";
-import { stories } from "./api.js";
+import { Trouble, stories } from "./api.js";
+import { BEGINNINGS, invitation } from "./beginnings.js";
 import { BranchTree } from "./branches.js";
 import { colouringControl } from "./colours.js";
 import { button, element, identifier } from "./elements.js";
@@ -16,7 +17,7 @@ import { modelField } from "./models.js";
 import { Announcer, showTrouble } from "./notices.js";
 import { Shelf } from "./shelf.js";
 import { StoryText, described } from "./storytext.js";
-import { BEGINNINGS, STOPPED } from "./telling.js";
+import { STOPPED } from "./telling.js";
 import { branch, freeName, owner, path } from "./tree.js";
 import { EarlierStories, ExportTools } from "./workshop.js";
 
@@ -60,7 +61,7 @@ export class WriteView {
       this.announcer.element,
       this.status,
     );
-    this.empty = this.#empty();
+    this.empty = invitation((words) => ((this.prompt.value = words), this.#tell()));
     this.element = this.#layout();
   }
 
@@ -115,26 +116,6 @@ export class WriteView {
       element("h1", { class: "unseen" }, "Write"),
       element("div", { class: "sheet" }, form, this.trouble, this.empty, this.reading, this.readout),
       this.side,
-    );
-  }
-
-  #empty() {
-    return element(
-      "div",
-      { class: "empty" },
-      element("p", {}, "Begin a story, and the model goes on with it, one token after another. Or take one of these beginnings:"),
-      element(
-        "ul",
-        { class: "beginnings" },
-        ...BEGINNINGS.map((words) =>
-          element("li", {}, button(words, () => ((this.prompt.value = words), this.#tell()), { class: "beginning" })),
-        ),
-      ),
-      element(
-        "p",
-        { class: "hint" },
-        "Then click any word to see what else could have come there, with its probability. Choose another, and the story branches.",
-      ),
     );
   }
 
@@ -208,7 +189,7 @@ export class WriteView {
     try {
       for await (const event of stories(order, telling.control.signal)) {
         if (event.kind === "token") this.#grow(work, grown, event.steps);
-        else if (event.kind === "error") throw new Error(event.message);
+        else if (event.kind === "error") throw new Trouble(event.message);
         else if (event.kind === "end") {
           grown.stop_reason = event.stop_reason;
           told = ` · ${count(event.tokens)} tokens in ${event.seconds.toFixed(1)} s`;

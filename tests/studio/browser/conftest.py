@@ -33,6 +33,7 @@ STEPS = 40
 SIZE = {"width": 1280, "height": 860}
 PATIENCE = 60.0
 """Seconds until something that must come counts as missing."""
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 def train_tiny(folder: Path, stories: Path) -> Path:
@@ -149,8 +150,10 @@ def served(trained: Path, growing: Growing) -> Iterator[str]:
 class serve:  # noqa: N801 (reads as the command it runs)
     """`fabula serve` on a free port, until the block ends."""
 
-    def __init__(self, *models: Path) -> None:
+    def __init__(self, *models: Path, token: str = "") -> None:
         self.command = [sys.executable, "-m", "fabula", "serve", *map(str, models), "--port", "0", "--threads", "1"]
+        if token:
+            self.command += ["--token", token]
 
     def __enter__(self) -> str:
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -164,7 +167,11 @@ class serve:  # noqa: N801 (reads as the command it runs)
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.communicate(timeout=PATIENCE)
+        try:
+            self.process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:  # How it ends is for other tests to say.
+            self.process.kill()
+            self.process.communicate()
 
     def __exit__(self, *error: object) -> None:
         if self.process.poll() is None:
@@ -231,10 +238,9 @@ def visit(browser: Browser, served: str, request: pytest.FixtureRequest) -> Iter
     context.set_default_timeout(PATIENCE * 1000)
     page = context.new_page()
     visited = Visit(page, served)
-    home = urlsplit(served).netloc
 
     def asked(url: str) -> None:
-        if urlsplit(url).scheme != "blob" and urlsplit(url).netloc != home:
+        if urlsplit(url).scheme != "blob" and urlsplit(url).netloc != urlsplit(visited.address).netloc:
             visited.faults.append(f"asked {url}")
 
     page.on("console", lambda said: said.type in ("error", "warning") and visited.faults.append(said.text))

@@ -1,11 +1,12 @@
 """For everybody: by keyboard alone, on a phone, in the dark, on a projector, with a screen reader."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.studio.browser.conftest import SIZE, Visit, expect, wait
+from tests.studio.browser.conftest import SIZE, Visit, expect, serve, wait
 
 VIEWS = ("write", "compare", "scrub", "watch", "explain")
 PHONE = {"viewport": {"width": 360, "height": 740}}
@@ -165,3 +166,18 @@ def test_every_view_has_an_address_and_back_works(visit: Visit, view: str) -> No
     expect(page.locator(f".view.{other}")).to_be_visible()
     page.go_back()
     expect(page.locator(f".view.{view}")).to_be_visible()
+
+
+def test_a_token_is_taken_from_the_address_and_kept(visit: Visit, trained: Path) -> None:
+    with serve(trained, token="open-sesame") as visit.address:
+        page = visit.page
+        page.goto(f"{visit.address}/#write")
+        expect(page.locator(".trouble")).to_contain_text("with its token")
+        visit.faults.clear()  # Chromium logs the 401 itself.
+        page.goto(f"{visit.address}/#token=open-sesame")
+        expect(page.locator(".view.write")).to_be_visible()
+        assert "sesame" not in page.url
+        page.reload()
+        expect(page.locator(".view.write")).to_be_visible()
+        page.get_by_role("button", name="Tell", exact=True).click()
+        visit.told(3)

@@ -4,9 +4,10 @@ from tests.studio.browser.conftest import STEPS, Growing, Visit, expect, wait
 
 
 def test_a_run_is_watched_while_it_goes_on(visit: Visit, growing: Growing) -> None:
+    growing.go_on(21)  # A run whose records have not grown for two minutes rests.
     page = visit.go("#watch?run=growing")
     expect(page.locator(".state")).to_contain_text("Training")
-    expect(page.locator(".state")).to_contain_text("step 20 of 40")
+    expect(page.locator(".state")).to_contain_text("step 21 of 40")
     expect(page.locator(".sample")).to_have_count(4)  # steps 0, 2, 8, 18
     loss = page.locator("figure", has_text="nats per token").locator("output")
     before = loss.inner_text()

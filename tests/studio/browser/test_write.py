@@ -171,6 +171,15 @@ def test_a_busy_server_is_said_in_words_and_tried_again(visit: Visit) -> None:
     visit.faults.clear()
 
 
+def test_a_model_that_fails_is_said_in_words(visit: Visit) -> None:
+    error = json.dumps({"story": 0, "message": "the model's weights are damaged"})
+    stream = f"event: error\ndata: {error}\n\nevent: done\ndata: {{}}\n\n"
+    page = visit.go("#write")
+    page.route("**/studio/stories", lambda route: route.fulfill(content_type="text/event-stream", body=stream), times=1)
+    page.get_by_role("button", name="Tell", exact=True).click()
+    expect(page.get_by_role("alert").filter(has_text="the model's weights are damaged")).to_be_visible()
+
+
 def test_a_server_that_is_gone_is_said_in_words(visit: Visit, trained: Path) -> None:
     studio = serve(trained)
     with studio as visit.address:
