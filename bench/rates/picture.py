@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 
 from bench.rates.trials import WAYS, Found, by_rate, means
 
-SHOWN = 0.8
-"""Nats above the best loss that are shown: what lies higher is cut off, or no optimum could be seen."""
+SHOWN = 0.85
+"""Nats above the highest of the lines' best losses that are shown: what diverged must not flatten all the rest."""
 
 
 def draw(found: Found, file: Path, title: str) -> None:
@@ -21,7 +21,7 @@ def draw(found: Found, file: Path, title: str) -> None:
     for axes, way in zip(panels[0], ways, strict=True):
         _panel(axes, way, [entry for entry in found if entry["trial"]["way"] == way])
     panels[0][0].set_ylabel("held-out nats per token")
-    _cut(panels[0], [entry["nats_per_token"] for entry in found if entry["nats_per_token"] is not None])
+    _cut(panels[0][0], found)
     figure.suptitle(title)
     figure.tight_layout()
     figure.savefig(file, dpi=140)
@@ -51,8 +51,10 @@ def _panel(axes: Axes, way: str, found: Found) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _cut(panels: list[Axes], losses: list[float]) -> None:
-    """Leave out of all panels what lies far above the best."""
-    if losses:
-        top = min(max(losses), max(min(losses) + SHOWN, sorted(losses)[len(losses) // 2]))
-        panels[0].set_ylim(min(losses) - 0.05, top + 0.05)
+def _cut(axes: Axes, found: Found) -> None:
+    """Leave out of all panels, which share an axis, what lies far above every line's best."""
+    lines = {(entry["trial"]["way"], entry["trial"]["width"]) for entry in found}
+    best = [min(middle.values()) for middle in (means(by_rate(found, *line)) for line in lines) if middle]
+    losses = [entry["nats_per_token"] for entry in found if entry["nats_per_token"] is not None]
+    if best:
+        axes.set_ylim(min(losses) - 0.05, min(max(losses), max(best) + SHOWN) + 0.05)
