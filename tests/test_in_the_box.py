@@ -84,9 +84,16 @@ def test_a_cold_start_imports_no_pytorch(tmp_path: Path) -> None:
 
 
 def test_the_record_states_what_was_measured() -> None:
-    figures = read_json(RECORD / "evaluation.json")
-    own = figures["storyteller"]
+    own, baselines = (read_json(RECORD / f"{name}.json") for name in ("evaluation", "baselines"))
     low, high = own["bits_per_byte_interval"]
-    assert low < own["bits_per_byte"] < high < figures["5-gram"]["bits_per_byte_interval"][0]
+    assert low < own["bits_per_byte"] < high < baselines["5-gram"]["bits_per_byte_interval"][0]
     assert own["stories_in_training"] == 0
+    assert {entry["stories"] for entry in baselines.values()} == {own["stories"]}
     assert model_folder(STORYTELLER) == BOX
+
+
+def test_the_card_states_the_recorded_figures() -> None:
+    card, own = (RECORD / "card.md").read_text(encoding="utf-8"), read_json(RECORD / "evaluation.json")
+    assert f"| all held-out stories, bits/byte | {own['bits_per_byte']:.4f} |" in card
+    groups = {entry["capability"] for entry in read_json(RECORD / "verdicts.json")["claims"]}
+    assert all(f"Measured: **{capability}**" in card for capability in groups)
