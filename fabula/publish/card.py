@@ -109,7 +109,7 @@ class Card:
 
     def text(self) -> str:
         """Return the whole card."""
-        phase = wording.PHASE if self.subject.is_run else wording.FURTHER
+        phase, further = (wording.PHASE, wording.FURTHER) if self.subject.is_run else (wording.ABILITY, wording.ABILITY)
         parts = [
             self._front_matter(),
             self._fill(wording.TITLE),
@@ -121,7 +121,7 @@ class Card:
             self._fill(wording.RULES),
             self._fill(wording.PHASES) if self.subject.is_run else "",
             *(self._claim(claim, phase) for claim in CLAIMS if claim.phase is not None),
-            *(self._claim(claim, wording.FURTHER) for claim in CLAIMS if claim.phase is None),
+            *(self._claim(claim, further) for claim in CLAIMS if claim.phase is None),
             *self._making(),
             self._fill(wording.USAGE),
             self._evaluation(),

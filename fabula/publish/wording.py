@@ -141,6 +141,14 @@ Claimed: *<<$about.title>>*. Measured: **<<$claim.capability>>**.
 $evidence
 May be said: <<$claim.wording>>.
 """
+ABILITY = """
+### <<$about.title>>
+
+Measured: **<<$claim.capability>>**.
+
+$evidence
+May be said: <<$claim.wording>>.
+"""
 PROBES = """| what is asked | this model | 95 % interval | to beat | ceiling | half learned at step | verdict |
 | --- | --- | --- | --- | --- | --- | --- |
 """
