@@ -11,21 +11,57 @@ const KEPT = "fabula-knobs";
 /**
  * @typedef {object} Look
  * @property {string} words
+ * @property {string} does what it does, for people; the exact sentence is shown when one points at it
  * @property {[number, number, number]} scale of its slider: from, to, step
  * @property {boolean} [first] whether it is shown before “more knobs” is opened
  */
 
 /** @type {Record<string, Look>} */
 const LOOKS = {
-  temperature: { words: "Boldness", scale: [0, 1.5, 0.05], first: true },
-  top_p: { words: "Breadth", scale: [0.05, 1, 0.05], first: true },
-  max_new_tokens: { words: "Longest story", scale: [16, 1024, 16], first: true },
-  repetition_penalty: { words: "Dislike of repeating", scale: [1, 1.6, 0.02] },
-  no_repeat_ngram: { words: "No phrase twice, of", scale: [0, 8, 1] },
-  top_k: { words: "Shortlist", scale: [0, 100, 1] },
-  min_p: { words: "No long shots", scale: [0, 0.5, 0.01] },
-  presence_penalty: { words: "New things", scale: [-2, 2, 0.1] },
-  frequency_penalty: { words: "Fresh words", scale: [-2, 2, 0.1] },
+  temperature: {
+    words: "Boldness",
+    does: "Low: the words one would expect. High: surprising ones, and sooner or later nonsense. 0: always the likeliest.",
+    scale: [0, 1.5, 0.05],
+    first: true,
+  },
+  top_p: {
+    words: "Breadth",
+    does: "How far down the list of likely words the storyteller may look. 1: to its end.",
+    scale: [0.05, 1, 0.05],
+    first: true,
+  },
+  max_new_tokens: {
+    words: "Longest story",
+    does: "In tokens: words, or parts of words. Most stories end sooner, by themselves.",
+    scale: [16, 1024, 16],
+    first: true,
+  },
+  repetition_penalty: {
+    words: "Dislike of repeating",
+    does: "Makes every word less likely that was there before. 1: off.",
+    scale: [1, 1.6, 0.02],
+  },
+  no_repeat_ngram: {
+    words: "No phrase twice, of",
+    does: "So many tokens in a row never come again. 0: off.",
+    scale: [0, 8, 1],
+  },
+  top_k: { words: "Shortlist", does: "Choose among so many of the likeliest words. 0: among all.", scale: [0, 100, 1] },
+  min_p: {
+    words: "No long shots",
+    does: "Leave out words far less likely than the likeliest one. 0: off.",
+    scale: [0, 0.5, 0.01],
+  },
+  presence_penalty: {
+    words: "New things",
+    does: "High: words that the story doesn't have yet. Low: those it has.",
+    scale: [-2, 2, 0.1],
+  },
+  frequency_penalty: {
+    words: "Fresh words",
+    does: "The same, and the more, the more often a word was there.",
+    scale: [-2, 2, 0.1],
+  },
 };
 
 export class Knobs {
@@ -112,7 +148,7 @@ export class Knobs {
 
   /** @param {string} name */
   #knob(name) {
-    const { words, scale } = /** @type {Look} */ (LOOKS[name]);
+    const { words, does, scale } = /** @type {Look} */ (LOOKS[name]);
     const range = this.ranges[name];
     const [low, high, step] = scale;
     const id = identifier();
@@ -136,7 +172,7 @@ export class Knobs {
       element("label", { for: id }, words, " ", element("small", {}, name)),
       output,
       input,
-      element("p", { class: "does", id: `${id}-does` }, range?.sentence ?? ""),
+      element("p", { class: "does", id: `${id}-does`, title: range?.sentence ?? "" }, does),
     );
   }
 
