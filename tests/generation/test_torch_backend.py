@@ -289,7 +289,8 @@ def test_a_loaded_model_gives_its_logits(folder):
     teller = Teller(TorchBackend.load(folder, "cpu", "float32"))
     teller.read(Feed(teller.open(), 0, tokens_of(10), 10))
     reference = load_model(folder)
-    np.testing.assert_allclose(teller.backend.logits(9), expected_logits(tokens_of(10), 1, reference)[0], rtol=1e-4)
+    expected = expected_logits(tokens_of(10), 1, reference)[0]
+    np.testing.assert_allclose(teller.backend.logits(9), expected, rtol=1e-4, atol=1e-6)  # a logit may lie near 0
 
 
 @given(st.integers(1, 100_000), st.sampled_from([1, 8, 64]))
