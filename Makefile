@@ -26,8 +26,8 @@ kernel: $(READY)
 demo: kernel
 	$(BIN)/fabula train nano
 	$(BIN)/fabula verify runs/nano
-	$(BIN)/fabula evaluate runs/nano --stories 500
-	$(BIN)/fabula study runs/nano --suite glance
+	$(BIN)/fabula evaluate runs/nano --stories 200
+	$(BIN)/fabula study runs/nano --suite glance --checkpoints 5
 	$(BIN)/fabula export runs/nano --to card
 	$(BIN)/fabula generate "Once upon a time, a boy found a silver key." --model runs/nano --temperature 0.3 --repetition-penalty 1
 
