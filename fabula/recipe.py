@@ -109,6 +109,8 @@ class Train:
     """`stories`: whole stories, kept apart by a document mask. `stream`: one endless text cut into windows."""
     seed: CountOrZero = 0
     """Decides the initial weights and the order of the data."""
+    start_from: str = ""
+    """A model of this shape to teach further, beginning with its weights and tokenizer; empty: weights are drawn."""
     gradient_clip: NotNegative = 1.0
     """Largest allowed norm of the gradient; 0: no clipping."""
     dropout: BelowOne = 0.0

@@ -16,6 +16,7 @@ from fabula.training.calibration import Calibration, MadeUpStore, calibrate
 from fabula.training.costs import Pace, Span
 from fabula.training.processes import processes
 from fabula.training.series import checkpoint_steps
+from fabula.training.start import with_its_tokenizer
 
 HERE = "here"
 """Names this machine among the devices."""
@@ -114,6 +115,7 @@ def estimate(recipe: Recipe, prices: Mapping[str, float] | None = None, count: i
     for name in prices:
         if name not in known:
             raise UserError(f"no price can be given for {name!r}: {did_you_mean(name, known)}")
+    recipe = with_its_tokenizer(recipe)
     store = find_store(recipe.corpus, recipe.tokenizer)
     vocabulary = store.vocab_size if store else _vocabulary(recipe)
     packed = _pack(recipe, store, vocabulary)

@@ -27,7 +27,7 @@ from fabula.model.llama import Llama
 from fabula.model.record import folder_name
 from fabula.recipe import Recipe
 from fabula.terminal import say
-from fabula.training import machine
+from fabula.training import machine, start
 from fabula.training.data import MicroBatches, open_corpus, schedule, to_device
 from fabula.training.interruptions import no_collections, signals_as
 from fabula.training.optimizer import ModelOptimizer
@@ -70,12 +70,14 @@ def train(recipe: Recipe, out: Path, name: str = "run") -> Path:
 
 
 def _resolved(recipe: Recipe, folder: RunFolder, device: torch.device, mine: Processes) -> Recipe:
-    """Fill in what `train.precision = "auto"` means: what a run began with, or what is best here."""
-    if recipe.train.precision != "auto":
-        return recipe
+    """Fill in what a recipe leaves open: as the run began, or what is best here and fits the model it starts from."""
     begun = folder.recipe()
-    precision = begun.train.precision if begun else machine.choose_precision(device, mine)
-    return replace(recipe, train=replace(recipe.train, precision=precision))
+    if recipe.train.precision == "auto":
+        precision = begun.train.precision if begun else machine.choose_precision(device, mine)
+        recipe = replace(recipe, train=replace(recipe.train, precision=precision))
+    if begun and begun.train.start_from == recipe.train.start_from and not recipe.tokenizer.path:
+        return replace(recipe, tokenizer=begun.tokenizer)
+    return start.with_its_tokenizer(recipe)
 
 
 class Trainer:
@@ -152,6 +154,8 @@ class Trainer:
         steps = self.recipe.train.steps
         found = load_state(self.folder.resume, self.model, self.optimizer)
         self.progress = found or Progress()
+        if found is None and self.recipe.train.start_from:
+            start.take_weights(self.model, self.recipe.train.start_from)
         if self.progress.step >= steps:
             if self.mine.is_first:
                 say(f"{self.folder.path} is complete: {steps:,} steps")

@@ -18,6 +18,7 @@ from fabula.files import explain_os_errors, read_json, to_json, write_text
 from fabula.model.record import remove_leftovers
 from fabula.recipe import Recipe
 from fabula.training.machine import describe
+from fabula.training.start import described
 
 FREE_TO_CHANGE = ("train.device", "train.threads", "train.save_every", "train.trackers", "study.")
 """Fields that may differ when a run is resumed: where it runs, how it is watched and studied, not what is learned."""
@@ -47,7 +48,7 @@ class RunFolder:
             self._check_same(recipe, store)
             if not self.recipe():
                 write_text(self.path / "recipe.toml", recipes.to_toml(recipe))
-            self._record_session(store, device)
+            self._record_session(recipe, store, device)
             yield
 
     def recipe(self) -> Recipe | None:
@@ -97,7 +98,7 @@ class RunFolder:
                 "give the same one or choose another --out"
             )
 
-    def _record_session(self, store: TokenStore, device: torch.device) -> None:
+    def _record_session(self, recipe: Recipe, store: TokenStore, device: torch.device) -> None:
         path = self.path / "run.json"
         session = {"started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "command": sys.argv}
         here = describe(device)
@@ -110,6 +111,8 @@ class RunFolder:
                 "corpus": {"hash": store.hash, "path": str(store.path.resolve()), "source": store.manifest["source"]},
                 "sessions": [session],
             }
+            if recipe.train.start_from:
+                record["start_from"] = described(recipe.train.start_from)
         write_text(path, to_json(record))
 
     def metrics(self) -> list[dict[str, Any]]:
