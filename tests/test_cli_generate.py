@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -67,9 +68,9 @@ def option_defaults() -> argparse.Namespace:
     return _parser().parse_args(["generate"])
 
 
-def test_every_field_of_sampling_is_an_option_with_its_default() -> None:
+def test_every_field_of_sampling_is_an_option_and_none_is_given_unasked() -> None:
     parsed = option_defaults()
-    assert Sampling(**{field.name: getattr(parsed, field.name) for field in dataclasses.fields(Sampling)}) == Sampling()
+    assert {getattr(parsed, field.name) for field in dataclasses.fields(Sampling)} == {None}
 
 
 def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,7 +81,8 @@ def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         if name not in ("run", "prompt"):
             assert f"--{name.replace('_', '-')}" in text
     assert "Keep the fewest tokens whose probabilities add up to this" in text
-    assert "(default: 0.7)" in text
+    assert "(default: the model's own, or 0.7)" in text
+    assert "(default: 512)" in text
     assert "Examples:" in text
 
 
@@ -88,6 +90,17 @@ def test_a_story_is_told_with_its_report(generate, model: Path) -> None:
     out, err = generate(PROMPT, "--max-new-tokens", "9", "--seed", "5")
     assert out == f"{PROMPT}{told(model, max_new_tokens=9, seed=5)[0]}\n"
     assert re.search(r"\[\d+ tokens, [\d,]+/s, seed 5: (cut off by --max-new-tokens|the story is at its end)\]", err)
+
+
+def test_the_model_says_how_it_is_told_unless_the_options_do(generate, model: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    shutil.copytree(model, mine)
+    config = json.loads((mine / "generation_config.json").read_text())
+    (mine / "generation_config.json").write_text(json.dumps({**config, "do_sample": True, "temperature": 0.2}))
+    for given, temperature in (((), 0.2), (("--temperature", "0.9"), 0.9)):
+        out, _ = generate(PROMPT, "--model", str(mine), "--max-new-tokens", "4", *given, "--json")
+        wanted = dataclasses.asdict(Sampling(max_new_tokens=4, temperature=temperature))
+        assert json.loads(out)["sampling"] == {**wanted, "stop": []}
 
 
 def test_every_parameter_reaches_the_sampling(generate) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin,
 from fabula.cli.parser import MODEL_HELP, RUNS, at_least, command
 from fabula.errors import UserError
 from fabula.fields import sentences
-from fabula.generation.sampling import Sampling
+from fabula.generation.sampling import HUB_NAMES, Sampling
 from fabula.terminal import say
 
 if TYPE_CHECKING:
@@ -60,14 +60,15 @@ def _add_sampling(group: Any) -> None:
     for field in fields(Sampling):
         hint = hints[field.name]
         kind = get_args(hint)[0] if get_origin(hint) is Annotated else hint
-        shown = f" (default: {field.default})" if field.default != () else " (may be repeated)"
+        own = "the model's own, or " if field.name in HUB_NAMES else ""
+        shown = f" (default: {own}{field.default})" if field.default != () else " (may be repeated)"
         settings: dict[str, Any] = {"help": (written[field.name] + shown).replace("%", "%%")}
         if get_origin(kind) is Literal:
-            settings |= {"choices": get_args(kind), "default": field.default}
+            settings |= {"choices": get_args(kind)}
         elif get_origin(kind) is tuple:
-            settings |= {"action": "append", "default": [], "metavar": "TEXT"}
+            settings |= {"action": "append", "metavar": "TEXT"}
         else:
-            settings |= {"type": kind, "default": field.default, "metavar": "X" if kind is float else "N"}
+            settings |= {"type": kind, "metavar": "X" if kind is float else "N"}
         group.add_argument("--" + field.name.replace("_", "-"), **settings)
 
 
@@ -114,9 +115,10 @@ def _add_engine(group: Any) -> None:
 
 def generate_stories(parsed: argparse.Namespace) -> None:
     """`fabula generate`."""
-    sampling = Sampling(**{field.name: getattr(parsed, field.name) for field in fields(Sampling)})
+    given = {field.name: getattr(parsed, field.name) for field in fields(Sampling)}
+    given = {name: value for name, value in given.items() if value is not None}
     prompts = _prompts(parsed)
-    _check(parsed, sampling)
+    _check(parsed, Sampling(**given))
     from fabula.model.resolve import STORYTELLER, model_folder, newest_run
 
     if parsed.model is None and (run := newest_run(RUNS)):
@@ -127,6 +129,7 @@ def generate_stories(parsed: argparse.Namespace) -> None:
 
     engine = {name: getattr(parsed, name) for name in ("backend", "device", "precision", "threads", "draft")}
     storyteller = Storyteller.load(parsed.model, **engine)
+    sampling = replace(storyteller.sampling, **given)
     if parsed.best_of or parsed.words:
         _print(parsed, storyteller, sampling, _chosen(parsed, storyteller, sampling, prompts))
         return

@@ -12,6 +12,16 @@ from fabula.fields import Range, checked
 GREEDY_BELOW = 1e-5
 """A temperature too low for anything but ties to tell it from 0."""
 
+HUB_NAMES = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "min_p": "min_p",
+    "repetition_penalty": "repetition_penalty",
+    "no_repeat_ngram": "no_repeat_ngram_size",
+}
+"""The parameters that a model's generation_config.json may set, with their names there."""
+
 PastContext = Literal["stop", "slide"]
 
 

@@ -14,6 +14,7 @@ from fabula.generation.drafts import Draft
 from fabula.generation.drafts.pace import Pace
 from fabula.generation.engine import Engine, Request, StopReason, Story
 from fabula.generation.loading import BackendName, load_backend, load_draft
+from fabula.generation.own_sampling import own_sampling
 from fabula.generation.prompts import Prompts
 from fabula.generation.sampling import Sampling
 from fabula.model.folder import end_of_text_ids, load_tokenizer
@@ -68,14 +69,28 @@ class Storyteller:
     """
 
     def __init__(
-        self, backend: Backend, tokenizer: Tokenizer, end_of_text: tuple[int, ...], draft: Draft | None = None
+        self,
+        backend: Backend,
+        tokenizer: Tokenizer,
+        end_of_text: tuple[int, ...],
+        draft: Draft | None = None,
+        sampling: Sampling | None = None,
     ) -> None:
-        """Take what computes, and its tokenizer; `end_of_text` are the ids that end a story, the usual one first."""
+        """Take what computes, and its tokenizer.
+
+        Args:
+            backend: what computes.
+            tokenizer: the model's.
+            end_of_text: the ids that end a story, the usual one first.
+            draft: guesses tokens ahead.
+            sampling: how tokens are drawn where nothing else is said.
+        """
         self.backend = backend
         self.prompts = Prompts(tokenizer, end_of_text, backend.context, backend.vocab_size)
         self.tokenizer = self.prompts.tokenizer
         self.end_of_text = end_of_text
         self.draft = draft
+        self.sampling = sampling or Sampling()
         self.pace = Pace()
 
     @property
@@ -115,7 +130,7 @@ class Storyteller:
         end_of_text = end_of_text_ids(folder, tokenizer, computing.vocab_size)
         if isinstance(draft, str | Path):
             draft = load_draft(draft, folder, tokenizer, end_of_text, **settings)
-        return cls(computing, tokenizer, end_of_text, draft)
+        return cls(computing, tokenizer, end_of_text, draft, own_sampling(folder))
 
     def engine(self, most: int = 64) -> Engine:
         """Return an engine for this model that tells at most `most` stories at once."""
@@ -135,7 +150,7 @@ class Storyteller:
 
         Args:
             prompt: how the stories begin, or several beginnings.
-            sampling: how tokens are drawn; without it, as `Sampling()` says.
+            sampling: how tokens are drawn; without it, as the model's folder says (`own_sampling`).
             n: stories for each prompt; the i-th has the seed `sampling.seed + i`.
             probabilities: whether each token's probability under the model is wanted.
             alternatives: how many of the most probable tokens are wanted beside each token.
@@ -149,7 +164,7 @@ class Storyteller:
         """
         if not isinstance(n, int) or n < 1:
             raise UserError(f"n = {n} must be a whole number, at least 1")
-        sampling = changed(sampling, changes)
+        sampling = changed(sampling or self.sampling, changes)
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         requests = [
             Request(tokens, len(self.lead), sampling, sampling.seed + i, None, alternatives, probabilities)
@@ -185,7 +200,7 @@ class Storyteller:
         Raises:
             UserError: at the call, not at the first piece: as with `generate`.
         """
-        sampling = changed(sampling, changes)
+        sampling = changed(sampling or self.sampling, changes)
         engine = self.engine()
         tokens = tuple(self.encode(prompt))
         story = engine.submit(
@@ -215,7 +230,7 @@ def load(name_or_path: str | Path = STORYTELLER, **settings: Any) -> Storyteller
     return Storyteller.load(model_folder(str(name_or_path)), **settings)
 
 
-def changed(sampling: Sampling | None, changes: dict[str, Any]) -> Sampling:
+def changed(sampling: Sampling, changes: dict[str, Any]) -> Sampling:
     """Return a sampling with some fields replaced.
 
     Raises:
@@ -225,7 +240,7 @@ def changed(sampling: Sampling | None, changes: dict[str, Any]) -> Sampling:
     for name in changes:
         if name not in allowed:
             raise UserError(f"no parameter {name!r} of sampling: {did_you_mean(name, allowed)}")
-    return replace(sampling or Sampling(), **changes)
+    return replace(sampling, **changes)
 
 
 def _finish(engine: Engine, count: int) -> None:

@@ -14,6 +14,7 @@ from fabula.model.config import LlamaConfig, config_from_json
 END_OF_TEXT = "<|endoftext|>"
 WEIGHTS = "model.safetensors"
 WEIGHTS_INDEX = "model.safetensors.index.json"
+GENERATION = "generation_config.json"
 
 
 def load_config(folder: Path) -> LlamaConfig:
@@ -90,7 +91,7 @@ def end_of_text_ids(folder: Path, tokenizer: Tokenizer, vocab_size: int) -> tupl
         UserError: there are none, or they are no tokens of the model.
     """
     value: Any = None
-    for name in ("generation_config.json", "config.json"):
+    for name in (GENERATION, "config.json"):
         if value is None and (folder / name).is_file():
             value = _read_object(folder / name).get("eos_token_id")
     if value is None:

@@ -13,7 +13,7 @@ from fabula.corpus.tokenizer import end_of_text_id
 from fabula.errors import UserError
 from fabula.files import to_json
 from fabula.model.config import config_to_json
-from fabula.model.folder import END_OF_TEXT, WEIGHTS, load_config, weight_files
+from fabula.model.folder import END_OF_TEXT, GENERATION, WEIGHTS, load_config, weight_files
 from fabula.model.llama import Llama
 
 Dtype = Literal["float32", "bfloat16"]
@@ -28,7 +28,7 @@ def write_model(folder: Path, model: Llama, tokenizer: Tokenizer, dtype: Dtype =
     special = {"bos_token": END_OF_TEXT, "eos_token": END_OF_TEXT, "pad_token": END_OF_TEXT, "unk_token": END_OF_TEXT}
     files: dict[str, Any] = {
         "config.json": config_to_json(model.config, end_of_text, dtype),
-        "generation_config.json": {
+        GENERATION: {
             "bos_token_id": end_of_text,
             "eos_token_id": end_of_text,
             "pad_token_id": end_of_text,

@@ -11,7 +11,7 @@ from fabula.generation.sampling import Sampling
 from fabula.studio.orders import LONGEST_STOP, MOST_STOPS
 
 
-def knobs() -> dict[str, dict[str, Any]]:
+def knobs(defaults: Sampling) -> dict[str, dict[str, Any]]:
     """Return each field of `Sampling` with its default, its bounds (None: open), its sentence, and its choices."""
     written, hints = sentences(Sampling), get_type_hints(Sampling, include_extras=True)
     found = {}
@@ -19,7 +19,7 @@ def knobs() -> dict[str, dict[str, Any]]:
         kind, allowed = unwrapped(hints[field.name])
         low, high = (allowed.low, allowed.high) if allowed else (-math.inf, math.inf)
         knob = {
-            "default": field.default,
+            "default": getattr(defaults, field.name),
             "low": low if math.isfinite(low) else None,
             "high": high if math.isfinite(high) else None,
             "sentence": written[field.name],

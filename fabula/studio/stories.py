@@ -10,6 +10,8 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from fabula.errors import UserError
+from fabula.generation.own_sampling import own_sampling
+from fabula.generation.sampling import Sampling
 from fabula.generation.writing.steps import Step
 from fabula.generation.writing.tree import Tree
 from fabula.studio.catalog import Catalog, Model, Run
@@ -97,7 +99,9 @@ class Models(BaseModel):
     models: list[ModelEntry]
     runs: list[RunEntry]
     default: str = Field(description="The id of the model that tells when none is chosen; empty: there is none yet.")
-    sampling: dict[str, Any] = Field(description="Each parameter: `default`, `low`, `high`, `sentence`, `choices`.")
+    sampling: dict[str, Any] = Field(
+        description="Each parameter: `default` (the default model's own), `low`, `high`, `sentence`, `choices`."
+    )
 
 
 def router(catalog: Catalog, teller: Teller) -> APIRouter:
@@ -107,11 +111,12 @@ def router(catalog: Catalog, teller: Teller) -> APIRouter:
     @routes.get("/studio/models", responses=READING)
     async def models() -> Models:
         """Return what is served, and how stories can be drawn."""
+        default = catalog.default
         return Models(
             models=[_model_entry(model) for model in catalog.models()],
             runs=[_run_entry(run) for run in catalog.runs()],
-            default=catalog.default,
-            sampling=knobs(),
+            default=default,
+            sampling=knobs(own_sampling(catalog.model(default).folder) if default else Sampling()),
         )
 
     @routes.post(

@@ -69,13 +69,13 @@ def best_of(storyteller: Storyteller, prompt: str, n: int, sampling: Sampling | 
         storyteller: who tells.
         prompt: how the stories begin.
         n: how many; the i-th has the seed `sampling.seed + i`.
-        sampling: how tokens are drawn; without it, as `Sampling()` says.
+        sampling: how tokens are drawn; without it, as the storyteller's own.
         changes: fields of `sampling` to replace.
 
     Raises:
         UserError: as `Storyteller.generate`; or temperature 0 with n above 1, which tells one story n times.
     """
-    sampling = changed(sampling, changes)
+    sampling = changed(sampling or storyteller.sampling, changes)
     check_attempts(n, sampling)
     return rank(storyteller.generate(prompt, sampling, n=n, probabilities=True))
 

@@ -41,7 +41,7 @@ def begin(
     Args:
         storyteller: who tells.
         prompt: how the story begins.
-        sampling: how tokens are drawn, in all branches; without it, as `Sampling()` says.
+        sampling: how tokens are drawn, in all branches; without it, as the storyteller's own.
         most: alternatives kept beside each token.
         name: of the first branch.
         changes: fields of `sampling` to replace.
@@ -49,7 +49,7 @@ def begin(
     Raises:
         UserError: as `Storyteller.generate`.
     """
-    tree = Tree(prompt, changed(sampling, changes), ())
+    tree = Tree(prompt, changed(sampling or storyteller.sampling, changes), ())
     return tree.with_branch(_told(storyteller, tree, name, None, (), (), most))
 
 

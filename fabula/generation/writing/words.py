@@ -110,7 +110,7 @@ def with_words(
         storyteller: who tells.
         prompt: how the stories begin.
         words: the words; capital letters and spaces inside a word are taken as they are.
-        sampling: how tokens are drawn; without it, as `Sampling()` says.
+        sampling: how tokens are drawn; without it, as the storyteller's own.
         attempts: how many stories; the i-th has the seed `sampling.seed + i`.
         changes: fields of `sampling` to replace.
 
@@ -122,7 +122,7 @@ def with_words(
         UserError: no words, a word that the tokenizer can't spell, words that `max_new_tokens` has no room for, and
             what `Storyteller.generate` and `best_of` refuse.
     """
-    sampling = changed(sampling, changes)
+    sampling = changed(sampling or storyteller.sampling, changes)
     check_attempts(attempts, sampling)
     tokens = storyteller.encode(prompt)
     required = spelled_words(storyteller, tokens, words, sampling)
