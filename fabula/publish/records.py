@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from fabula.errors import UserError
 from fabula.files import read_json
-from fabula.generation.sampling import Sampling
+from fabula.generation.own_sampling import own_sampling
 from fabula.study.probes import CLAIMS, PROBES
 
 PLACEHOLDER = re.compile(r"<<(?P<source>\w+)(?P<path>[^|>]*)(?:\|(?P<form>[^>]+))?>>")
@@ -53,6 +53,7 @@ FORMS: Mapping[str, Callable[[Any], str]] = {
     "loss": lambda value: f"{value:.4f}",
     "bits": lambda value: f"{value / math.log(2):.4f}",
     "hash": lambda value: str(value)[:12],
+    "base": lambda value: Path(value).name,
     "name": lambda value: ", ".join(Path(part).name for part in value),
     "duration": lambda value: f"{value / 60:.1f} min" if value < 3600 else f"{value / 3600:.1f} h",
     "gib": lambda value: f"{value / 2**30:.2f} GiB",
@@ -72,7 +73,7 @@ class Records:
 
         `name` is what a command must be given to study this; empty: the folder.
         """
-        self.folder, self.name = folder, name or str(folder)
+        self.folder, self.model, self.name = folder, checkpoint, name or str(folder)
         self.files = {
             "config": (checkpoint / "config.json", TRAIN),
             "checkpoint": (checkpoint / "checkpoint.json", TRAIN),
@@ -137,7 +138,7 @@ class Records:
 
     def _read(self, source: str) -> Any:
         if source == "sampling":
-            return asdict(Sampling())
+            return asdict(own_sampling(self.model))
         if source == "reference":
             return REFERENCE_CARD
         if source in ("probes", "claims"):
@@ -166,7 +167,7 @@ class Records:
 
     def _where(self, source: str) -> str:
         named = {
-            "sampling": "defaults of `fabula generate`",
+            "sampling": "defaults of `fabula generate` for this model",
             "reference": "the reference card, as claimed",
             "derived": "computed",
             "probes": "definition of the probe",

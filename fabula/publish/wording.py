@@ -182,6 +182,7 @@ CONFIGURATION = """
 | machine | <<run.machine.processor>>, <<run.machine.device>> |
 | versions | Fabula <<run.versions.fabula>>, PyTorch <<run.versions.torch>>, Python <<run.versions.python>> |
 """
+BEGUN = "| begun with the weights of | <<recipe.train.start_from|base>> |\n"
 COST = "| time, peak memory | <<metrics[-1].seconds|duration>>, <<metrics[-1].memory_bytes|gib>> |\n"
 FIELDS = """
 Every other field stands in `recipe.toml`.

@@ -1,6 +1,7 @@
 """A run that begins with another model's weights (`train.start_from`) instead of weights drawn from its seed."""
 
 from dataclasses import asdict, replace
+from typing import Any
 
 from fabula.errors import UserError
 from fabula.files import sha256
@@ -45,6 +46,7 @@ def take_weights(model: Llama, start_from: str) -> None:
     model.load_state_dict(load_model(folder).state_dict())
 
 
-def described(start_from: str) -> dict[str, str]:
+def described(start_from: str) -> dict[str, Any]:
     """Return a model's name and the hash of each of its weight files, for a run's record."""
-    return {"model": start_from} | {path.name: sha256(path) for path in weight_files(model_folder(start_from))}
+    weights = {path.name: sha256(path) for path in weight_files(model_folder(start_from))}
+    return {"model": start_from, "weights": weights}

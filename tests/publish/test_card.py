@@ -300,6 +300,16 @@ def test_a_licence_on_record_is_stated(own_run, model, tmp_path):
     assert "Mine, all of it." in write_card(*asked).read_text()
 
 
+def test_another_models_weights_and_sampling_are_said(model, tmp_path):
+    records = tmp_path / "records"
+    write_records(records, recipes.from_table({"train": {"start_from": "/somewhere/runs/first"}}))
+    rewrite(model / "generation_config.json", lambda values: values.update(do_sample=True, temperature=0.25))
+    card = write_card(model, tmp_path / "card.md", tmp_path / "teller-study", records).read_text()
+    assert "| begun with the weights of | first |" in card
+    assert "temperature=0.25" in card
+    assert "somewhere" not in card
+
+
 def test_a_models_card_needs_a_place_and_a_study_of_its_weights(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="is no run: name the file"):

@@ -39,10 +39,8 @@ def test_it_begins_with_the_models_weights_and_tokenizer(further: Recipe, first:
     losses = [entry["loss"] for entry in RunFolder(tmp_path / "second").metrics()]
     assert losses[0] < RunFolder(first).metrics()[0]["loss"] - 0.5
     record = json.loads((tmp_path / "second" / "run.json").read_text())
-    assert record["start_from"] == {
-        "model": str(first),
-        "model.safetensors": sha256(before / "model.safetensors"),
-    }
+    weights = {"model.safetensors": sha256(before / "model.safetensors")}
+    assert record["start_from"] == {"model": str(first), "weights": weights}
 
 
 def test_resumed_it_needs_the_weights_no_more(further: Recipe, first: Path, tmp_path: Path) -> None:

@@ -1,13 +1,11 @@
 """The storyteller in the box, from stories to its record: one command that repeats it end to end.
 
 `python -m bench.storyteller --train train.txt --validation validation.txt` trains the recipe `storyteller` and, on the
-same batches, the same model by plain AdamW and OneCycle; puts the weights into fabula/storyteller, in bfloat16;
-measures both models and a 5-gram of the same tokens on the held-out stories; lets the storyteller tell a story for each
-line of models/storyteller/prompts.txt; studies it; and writes the card, the report and all figures to
+same batches, the same model by plain AdamW and OneCycle; trains the first one further, on the same stories with other
+names, the plain ones more often, and at last on those alone (`STAGES`); puts the weights into fabula/storyteller, in
+bfloat16; measures it, the baseline and a 5-gram of the same tokens on the held-out stories; lets the storyteller tell a
+story for each line of models/storyteller/prompts.txt; studies it; and writes the card, the report and all figures to
 models/storyteller. What is trained already is not trained again; --only names the parts to do.
-
-What is measured is the model in the box. Its training is studied too where the run is still there; a study of the model
-alone says what it can do, and not when it came to it.
 """
 
 import argparse
@@ -16,20 +14,23 @@ import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.storyteller.texts import Texts
 from fabula import recipe as recipes
 from fabula.cli.told import STOPPED
 from fabula.corpus.build import cached_store
+from fabula.corpus.readers import END_OF_TEXT
 from fabula.corpus.store import TokenStore
 from fabula.errors import UserError
-from fabula.files import read_json, sha256, to_json, write_text
-from fabula.generation import Sampling, Storyteller
-from fabula.model.folder import load_tokenizer
+from fabula.files import new_folder, read_json, sha256, to_json, write_text
+from fabula.generation import Storyteller
+from fabula.model.folder import GENERATION, load_tokenizer
 from fabula.model.layout import load_model, write_model
 from fabula.model.record import read_record
 from fabula.model.resolve import last_valid_checkpoint
@@ -37,7 +38,7 @@ from fabula.study.baselines.tokens import ORDERS, TokenNGrams
 from fabula.study.statistics import ratio_intervals
 from fabula.terminal import say
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "models" / "storyteller"
 IN_THE_BOX = ROOT / "fabula" / "storyteller"
 PROMPTS = RECORD / "prompts.txt"
@@ -51,7 +52,43 @@ PLAIN = {
 }
 """What the baseline changes: nano's optimizer and schedule, with a peak rate between the best ones at 1.4 and at 7.5 M
 parameters (docs/performance.md). Batches and dropout, which a model of this size needs here, stay the storyteller's."""
-SAMPLING = Sampling()
+FIRST = "storyteller"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A training that begins with the weights that the one before it left, in bfloat16."""
+
+    name: str
+    copies: tuple[int, int, int]
+    """Of each of the plainest stories, of the other plain ones, of the rest; every copy has names of its own."""
+    seed: int
+    """Of names and order."""
+    changes: Mapping[str, str]
+    """What its recipe changes in the first one's."""
+
+
+STAGES = (
+    Stage(
+        "further",
+        (3, 2, 1),
+        2,
+        {
+            "train.steps": "640",
+            "optimizer.learning_rate": "12e-3",
+            "optimizer.matrix_learning_rate": "9e-3",
+            "schedule.final_div_factor": "3.3",
+        },
+    ),
+    Stage(
+        "last",
+        (3, 1, 0),
+        3,
+        {"train.steps": "330", "optimizer.learning_rate": "4e-3", "optimizer.matrix_learning_rate": "3e-3"},
+    ),
+)
+TOLD = {"do_sample": True, "temperature": 0.5, "top_p": 0.9, "repetition_penalty": 1.0}
+"""How the storyteller is told, for its generation_config.json."""
 
 
 def main() -> None:
@@ -59,10 +96,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", type=Path, required=True, help="TinyStories' training stories")
     parser.add_argument("--validation", type=Path, required=True, help="held-out stories")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the two runs")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs")
     parser.add_argument("--baseline-steps", type=int, help="of the baseline (default: as many as the storyteller's)")
     parser.add_argument("--suite", default="fast", help="of the study (default: fast)")
-    parser.add_argument("--checkpoints", default="10", help="that are studied (default: 10)")
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="parts to do")
     arguments = parser.parse_args()
     RECORD.mkdir(parents=True, exist_ok=True)
@@ -83,23 +119,51 @@ def _fabula(*words: str | Path) -> str:
     return done.stdout
 
 
-def _train(arguments: argparse.Namespace, name: str, changes: dict[str, str]) -> Path:
-    run: Path = (arguments.runs / name).resolve()
-    files = ["--corpus", arguments.train.resolve(), "--corpus.validation", str(arguments.validation.resolve())]
+def _train(arguments: argparse.Namespace, name: str, changes: Mapping[str, str], text: Path | None = None) -> None:
+    """Train a run, or what is left of it, on the training stories or on another text."""
+    files = ["--corpus", (text or arguments.train).resolve(), "--corpus.validation", arguments.validation.resolve()]
     settings = [word for field, value in changes.items() for word in (f"--{field}", value)]
-    _fabula("train", "storyteller", *files, *settings, "--out", run)
-    return run
+    _fabula("train", FIRST, *files, *settings, "--out", _run(arguments, name))
+
+
+def _run(arguments: argparse.Namespace, name: str) -> Path:
+    """Name the folder of a run: of the first training, of a stage, or of the baseline."""
+    folder: Path = arguments.runs / (name if name == FIRST else f"{FIRST}-{name}")
+    return folder.resolve()
 
 
 def train(arguments: argparse.Namespace) -> None:
-    """Train the storyteller."""
-    _train(arguments, "storyteller", {})
+    """Train the storyteller, and further, stage by stage."""
+    _train(arguments, FIRST, {})
+    begun = _run(arguments, FIRST)
+    for stage in STAGES:
+        run = _run(arguments, stage.name)
+        text, weights = run.with_suffix(".txt"), run.parent / "begun" / begun.name
+        if not text.is_file():
+            write_text(text, Texts(_stories(arguments.train)).text(stage.copies, stage.seed))
+        if not weights.is_dir():
+            _put(last_valid_checkpoint(begun), weights)
+        _train(arguments, stage.name, {"train.start_from": str(weights), "train.ramp_from": "0", **stage.changes}, text)
+        begun = run
+
+
+def _stories(path: Path) -> list[str]:
+    """Return a file's stories, which stand apart by lines of end-of-text."""
+    return [story.strip() for story in path.read_text(encoding="utf-8").split(END_OF_TEXT) if story.strip()]
+
+
+def _put(checkpoint: Path, folder: Path) -> None:
+    """Write a checkpoint's model in bfloat16."""
+    with new_folder(folder) as begun:
+        tokenizer = load_tokenizer(checkpoint)
+        tokenizer.post_processor = None
+        write_model(begun, load_model(checkpoint), tokenizer, "bfloat16")
 
 
 def baseline(arguments: argparse.Namespace) -> None:
     """Train the same model by AdamW and OneCycle, for as many steps or for --baseline-steps."""
     steps = {"train.steps": str(arguments.baseline_steps)} if arguments.baseline_steps else {}
-    _train(arguments, "storyteller-plain", {**PLAIN, **steps})
+    _train(arguments, "plain", {**PLAIN, **steps})
 
 
 def _store(arguments: argparse.Namespace) -> TokenStore:
@@ -116,20 +180,18 @@ def evaluate(arguments: argparse.Namespace) -> None:
     text = _fabula("evaluate", IN_THE_BOX, "--corpus", store.path, "--json")
     own = {**json.loads(text), "model": IN_THE_BOX.name, "corpus": corpus}
     write_text(RECORD / "evaluation.json", to_json(own))
-    figures: dict[str, Any] = {}
-    for name in ("storyteller", "storyteller-plain"):
-        run = (arguments.runs / name).resolve()
-        if _is_complete(run):
-            write_text(run / "evaluation.json", _fabula("evaluate", run, "--json"))
-    plain = (arguments.runs / "storyteller-plain").resolve()
+    path = RECORD / "baselines.json"
+    figures: dict[str, Any] = read_json(path) if path.is_file() else {}
+    plain = _run(arguments, "plain")
     if _is_complete(plain):
+        write_text(plain / "evaluation.json", _fabula("evaluate", plain, "--json"))
         targets = read_record(last_valid_checkpoint(plain)).tokens
         measured = {**read_json(plain / "evaluation.json"), "model": plain.name, "corpus": corpus}
         recipe = recipes.load(str(plain / "recipe.toml"))
         changed = {**PLAIN, "train.steps": str(recipe.train.steps)}
         figures["AdamW and OneCycle"] = {**measured, "targets_learned_from": targets, "changes": changed}
     figures[f"{ORDERS}-gram"] = _five_gram(store)
-    write_text(RECORD / "baselines.json", to_json(figures))
+    write_text(path, to_json(figures))
 
 
 def _is_complete(run: Path) -> bool:
@@ -162,52 +224,61 @@ def _five_gram(store: TokenStore) -> dict[str, Any]:
 
 
 def study(arguments: argparse.Namespace) -> None:
-    """Ask the run, or without it the model in the box, every question of the study; keep verdicts and report."""
-    run, folder = _studied(arguments)
-    if run:
-        _fabula("study", run, "--out", folder, "--suite", arguments.suite, "--checkpoints", arguments.checkpoints)
-    else:
-        store = _store(arguments).path
-        _fabula("study", IN_THE_BOX, "--corpus", store, "--out", folder, "--suite", arguments.suite)
+    """Ask the model in the box every question of the study; keep verdicts and report."""
+    folder = _study_folder(arguments)
+    _fabula("study", IN_THE_BOX, "--corpus", _store(arguments).path, "--out", folder, "--suite", arguments.suite)
     for name in ("report.html", "verdicts.json"):
         shutil.copyfile(folder / name, RECORD / name)
 
 
 def card(arguments: argparse.Namespace) -> None:
-    """Write the model card from the records of the run, or of the model in the box."""
-    run, folder = _studied(arguments)
-    records: list[str | Path] = [] if run else ["--records", RECORD]
-    _fabula("export", run or IN_THE_BOX, "--to", "card", "--study", folder, *records, "--out", RECORD / "card.md")
+    """Write the model card from the study and the record."""
+    folder = _study_folder(arguments)
+    _fabula("export", IN_THE_BOX, "--to", "card", "--study", folder, "--records", RECORD, "--out", RECORD / "card.md")
 
 
-def _studied(arguments: argparse.Namespace) -> tuple[Path | None, Path]:
-    """Return the run that is studied, None when it is gone, and the folder of the study."""
-    run = (arguments.runs / "storyteller").resolve()
-    if _is_complete(run):
-        return run, run / "study"
-    return None, run.with_name("storyteller-study")
+def _study_folder(arguments: argparse.Namespace) -> Path:
+    folder: Path = arguments.runs / "storyteller-study"
+    return folder.resolve()
 
 
 def install(arguments: argparse.Namespace) -> None:
-    """Put the last checkpoint into the package, in bfloat16, and what the run recorded beside its card."""
-    run = arguments.runs / "storyteller"
-    checkpoint = last_valid_checkpoint(run)
-    shutil.rmtree(IN_THE_BOX, ignore_errors=True)
-    IN_THE_BOX.mkdir()
-    tokenizer = load_tokenizer(checkpoint)
-    tokenizer.post_processor = None
-    write_model(IN_THE_BOX, load_model(checkpoint), tokenizer, "bfloat16")
+    """Put the last weights into the package, told as suits them, and what each training recorded into the record."""
+    _put(last_valid_checkpoint(_run(arguments, STAGES[-1].name)), IN_THE_BOX)
+    config = read_json(IN_THE_BOX / GENERATION)
+    write_text(IN_THE_BOX / GENERATION, to_json({**config, **TOLD}))
+    for name in (FIRST, *(stage.name for stage in STAGES)):
+        run = _run(arguments, name)
+        if (run / "recipe.toml").is_file():  # else it was trained on another day, and is on record
+            _keep(run, RECORD if name == STAGES[-1].name else RECORD / f"{name}-training", arguments)
+    record = read_json(RECORD / "run.json")
+    record["weights"] = {path.name: sha256(path) for path in sorted(IN_THE_BOX.iterdir())}
+    write_text(RECORD / "run.json", to_json(record))
+
+
+def _keep(run: Path, folder: Path, arguments: argparse.Namespace) -> None:
+    """Keep a run's recipe and record, without this machine's folders."""
+    folder.mkdir(exist_ok=True)
     recipe = recipes.load(str(run / "recipe.toml"))
-    names = {"source": [arguments.train.name], "validation": [arguments.validation.name]}
-    write_text(RECORD / "recipe.toml", recipes.to_toml(recipes.from_table({"corpus": names}, recipe)))
+    start = recipe.train.start_from
+    names = {
+        "corpus": {
+            "source": [Path(path).name for path in recipe.corpus.source],
+            "validation": [arguments.validation.name],
+        },
+        "tokenizer": {"path": f"{Path(start).name}/tokenizer.json" if start else ""},
+        "train": {"start_from": Path(start).name},
+    }
+    write_text(folder / "recipe.toml", recipes.to_toml(recipes.from_table(names, recipe)))
     record = read_json(run / "run.json")
     record["corpus"]["path"] = ""
     for session in record["sessions"]:
         session["command"] = [Path(word).name for word in session["command"]]
+    if start:
+        record["start_from"]["model"] = Path(start).name
     record["data"] = {path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} for path in _files(arguments)}
     record["data"]["licence"] = "TinyStories (Eldan and Li, 2023), CDLA-Sharing-1.0; no text of it is kept here"
-    record["weights"] = {path.name: sha256(path) for path in sorted(IN_THE_BOX.iterdir())}
-    write_text(RECORD / "run.json", to_json(record))
+    write_text(folder / "run.json", to_json(record))
 
 
 def _files(arguments: argparse.Namespace) -> tuple[Path, Path]:
@@ -215,16 +286,17 @@ def _files(arguments: argparse.Namespace) -> tuple[Path, Path]:
 
 
 def stories(arguments: argparse.Namespace) -> None:
-    """Tell a story for each prompt with the model in the box and the defaults, seed 0; nothing is chosen or edited."""
+    """Tell a story for each prompt with the model in the box and no options; nothing is chosen or edited."""
     prompts = [line for line in PROMPTS.read_text(encoding="utf-8").splitlines() if line]
     storyteller = Storyteller.load(IN_THE_BOX, device="cpu")
-    told = [(prompt, storyteller.generate(prompt, SAMPLING)[0]) for prompt in prompts]
+    told = [(prompt, storyteller.generate(prompt)[0]) for prompt in prompts]
+    sampling = storyteller.sampling
     lines = [
         "# Twenty stories, unedited",
         "",
         f"`python -m bench.storyteller --only stories`: one story for each line of prompts.txt, "
-        f"temperature {SAMPLING.temperature:g}, top-p {SAMPLING.top_p:g}, "
-        f"repetition penalty {SAMPLING.repetition_penalty:g}, seed {SAMPLING.seed}.",
+        f"temperature {sampling.temperature:g}, top-p {sampling.top_p:g}, "
+        f"repetition penalty {sampling.repetition_penalty:g}, seed {sampling.seed}.",
     ]
     for number, (prompt, story) in enumerate(told, 1):
         lines += ["", f"## {number}", "", f"{prompt}{story.text.rstrip()}", "", f"*({STOPPED[story.stop_reason]})*"]

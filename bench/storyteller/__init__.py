@@ -1,0 +1,1 @@
+"""The storyteller in the box: its texts, its training, and its record."""
