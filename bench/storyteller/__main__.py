@@ -84,7 +84,7 @@ STAGES = (
         "last",
         (3, 1, 0),
         3,
-        {"train.steps": "330", "optimizer.learning_rate": "4e-3", "optimizer.matrix_learning_rate": "3e-3"},
+        {"train.steps": "400", "optimizer.learning_rate": "4e-3", "optimizer.matrix_learning_rate": "3e-3"},
     ),
 )
 TOLD = {"do_sample": True, "temperature": 0.5, "top_p": 0.9, "repetition_penalty": 1.0}
