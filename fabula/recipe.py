@@ -43,7 +43,7 @@ class Corpus:
     seed: CountOrZero = 0
     """The story world's seed."""
     long_share: Share = 0.0
-    """Share of the story world's stories that are long: chapters, up to 2,000 tokens, early facts that matter late."""
+    """Share of the story world's stories that need their early facts late; a tenth of them have up to 2,000 tokens."""
 
     def __post_init__(self) -> None:
         if self.long_share and self.source != ("storyworld",):

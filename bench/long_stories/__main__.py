@@ -1,7 +1,9 @@
 """Does a model that learned from long stories use its long context? Trains with and without them, asks, draws, records.
 
-The arms differ in the corpus alone: same model, steps, seeds, and the tokenizer of the first. Both are asked about long
-stories that no corpus has (the study's `world_recall`, `context_gain`, `position`) and the templates of `memory`.
+The first arm begins with lists that are said again (`lists.py`), in two stages, and goes on with the recipe's stories.
+The other learns from stories without long ones, and nothing else: same model, seeds, tokenizer, and as many positions
+as the first in all its stages, at the rates with which the first begins. Both are asked about long stories that no
+corpus has (the study's `world_recall`, `context_gain`, `position`) and the templates of `memory`.
 
   python -m bench.long_stories --out runs/long-stories --picture docs/memory.png --record models/long-stories
 
@@ -21,6 +23,7 @@ from typing import Any
 
 import torch
 
+from bench.long_stories import lists
 from bench.long_stories.asking import COLUMNS, PANELS, Material, ask, check, estimates
 from bench.long_stories.picture import draw
 from bench.machine import cores, describe
@@ -38,8 +41,12 @@ from fabula.training.run import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 WITH, WITHOUT = "with long stories", "without"
-SHORT_FOR_LONG = 4
+SHORT_FOR_LONG = 2
 """So many times more stories without long ones, so that neither arm sees a story twice as often as the other."""
+LIST_STEPS, LIST_POSITIONS = 900, 512
+"""Of each stage with lists; small steps, since it is their number that finds what repeats."""
+RATES = {"rhymes": (3e-2, 0.013), "names": (2e-2, 0.008)}
+"""Learning rates of each stage with lists: AdamW's, Muon's."""
 GAIN = 0.01
 """Nats per token that make far words worth something, as in the study's horizon."""
 
@@ -69,9 +76,29 @@ class Comparison:
         self.threads, self.at_once = parsed.threads, parsed.at_once
         base = recipes.load(parsed.recipe)
         self.store = cached_store(base.corpus, base.tokenizer)
+        self.tokenizer = replace(base.tokenizer, path=str(self.store.path / "tokenizer.json"))
+        self.base = replace(base, tokenizer=self.tokenizer)
+        self.arms = {WITH: self.base, WITHOUT: self._without()}
+
+    def _without(self) -> Recipe:
+        base = self.base
         corpus = replace(base.corpus, long_share=0.0, stories=SHORT_FOR_LONG * base.corpus.stories)
-        tokenizer = replace(base.tokenizer, path=str(self.store.path / "tokenizer.json"))
-        self.arms = {WITH: base, WITHOUT: replace(base, corpus=corpus, tokenizer=tokenizer)}
+        more = len(lists.STAGES) * LIST_STEPS * LIST_POSITIONS // base.train.tokens_per_step
+        train = replace(base.train, steps=base.train.steps + more)
+        return replace(_at_rates(base, "rhymes"), corpus=corpus, train=train)
+
+    def _stage(self, stage: str) -> Recipe:
+        """Return the recipe of a stage with lists."""
+        base = self.base
+        source = str(self.out / f"{stage}.jsonl")
+        train = replace(base.train, steps=LIST_STEPS, tokens_per_step=LIST_POSITIONS)
+        return replace(
+            _at_rates(base, stage),
+            corpus=replace(base.corpus, source=(source,), long_share=0.0, stories=0),
+            model=replace(base.model, context=LIST_POSITIONS),
+            train=train,
+            schedule=replace(base.schedule, decay_fraction=0.3),
+        )
 
     def run(self, arm: str, seed: int) -> Path:
         """Name the folder of a run."""
@@ -79,23 +106,32 @@ class Comparison:
 
     def train(self) -> None:
         """Train every run that isn't complete, `at_once` at a time."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        for stage in lists.STAGES:
+            lists.write(self.out / f"{stage}.jsonl", stage)
         runs = [(arm, seed) for seed in self.seeds for arm in self.arms]
         with ThreadPoolExecutor(self.at_once) as pool, progress("training", len(runs), "runs") as advance:
-            for _ in pool.map(lambda run: self._train(*run), runs):
+            for _ in pool.map(lambda run: self._train_arm(*run), runs):
                 advance(1)
 
-    def _train(self, arm: str, seed: int) -> None:
-        recipe = self.arms[arm]
-        recipe = replace(recipe, train=replace(recipe.train, seed=seed, threads=self.threads))
-        path = self.out / f"{self.run(arm, seed).name}.toml"
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def _train_arm(self, arm: str, seed: int) -> None:
+        start = ""
+        for stage in lists.STAGES if arm == WITH else ():
+            start = self._train(f"{stage}-{seed}", self._stage(stage), seed, start)
+        self._train(self.run(arm, seed).name, self.arms[arm], seed, start)
+
+    def _train(self, name: str, recipe: Recipe, seed: int, start: str) -> str:
+        """Train what isn't trained yet, and return its folder."""
+        recipe = replace(recipe, train=replace(recipe.train, seed=seed, threads=self.threads, start_from=start))
+        path, folder = self.out / f"{name}.toml", self.out / name
         write_text(path, recipes.to_toml(recipe))
         counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(self.threads))
-        command = [sys.executable, "-m", "fabula", "train", str(path), "--out", str(self.run(arm, seed))]
+        command = [sys.executable, "-m", "fabula", "train", str(path), "--out", str(folder)]
         environment = {**os.environ, **counts, "OMP_WAIT_POLICY": "PASSIVE"}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise UserError(f"{self.run(arm, seed).name}: {done.stderr.strip().splitlines()[-1]}")
+            raise UserError(f"{name}: {done.stderr.strip().splitlines()[-1]}")
+        return str(folder)
 
     def measure(self) -> dict[str, Any]:
         """Ask every run what it hasn't been asked, and return everything that is known."""
@@ -146,12 +182,21 @@ class Comparison:
         }
 
     def write_record(self, folder: Path, found: dict[str, Any]) -> None:
-        """Write the figures and both recipes; what a recipe says of this machine is left out."""
+        """Write the figures and the recipes of all stages; what a recipe says of this machine is left out."""
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / "figures.json", to_json(found))
-        for arm, recipe in self.arms.items():
-            plain: Recipe = replace(recipe, tokenizer=replace(recipe.tokenizer, path=""))
-            write_text(folder / f"{arm.split()[0]}.toml", recipes.to_toml(plain))
+        stages = {stage: self._stage(stage) for stage in lists.STAGES}
+        for name, recipe in {**stages, **{arm.split()[0]: recipe for arm, recipe in self.arms.items()}}.items():
+            source = tuple(Path(text).name for text in recipe.corpus.source)
+            plain = replace(recipe, tokenizer=replace(recipe.tokenizer, path=""))
+            plain = replace(plain, corpus=replace(recipe.corpus, source=source))
+            write_text(folder / f"{name}.toml", recipes.to_toml(plain))
+
+
+def _at_rates(recipe: Recipe, stage: str) -> Recipe:
+    rate, matrix_rate = RATES[stage]
+    optimizer = replace(recipe.optimizer, learning_rate=rate, matrix_learning_rate=matrix_rate)
+    return replace(recipe, optimizer=optimizer)
 
 
 def _table(found: dict[str, Any]) -> str:

@@ -86,6 +86,30 @@ _POOLS: dict[str, list[str]] = {
     "spots": listed("stump fence shed wall hedge barrel woodpile doghouse well rock ladder haystack gate bush"),
     "ills": listed("cough headache toothache fever cold stomachache rash earache"),
     "cures": listed("honey tea rest soup milk ice mint ginger broth garlic lemons sleep"),
+    "families": listed(
+        "Fisher Miller Carter Cooper Porter Mason Turner Walker Weaver Brewer Sawyer Parker Harper Hunter Reed Webb "
+        "Wells Hobbs Davis Morris Bennett Collins Foster Jenkins Marshall Murphy Nelson Perkins Roberts Rogers Stewart "
+        "Sutton Watson Wilson Dixon Barton Benson Dawson Lawson Hudson Gibson Tucker Baxter Potter"
+    ),
+    "titles": listed(
+        "Captain Doctor Professor Admiral General King Queen Prince Princess Duke Baron Count Lord Lady Judge Mayor "
+        "Sergeant Major"
+    ),
+    "bynames": listed(
+        "jolly merry dreamy speedy nimble chatty bouncy giggly dizzy fluffy freckled rosy sunny wiggly twinkly "
+        "bubbly jumpy snoozy"
+    ),
+    "young animals": listed("kitten puppy parrot hamster piglet duckling chick calf foal lizard gosling canary"),
+    "boats": listed("ferry canoe raft tug yacht steamer schooner barge"),
+    "boat names": listed(
+        "Seagull Mermaid Dolphin Albatross Swallow Neptune Sturgeon Marlin Pelican Starfish Triton Penguin Walrus "
+        "Nautilus Heron Poseidon"
+    ),
+    "lands": listed("Lake Mount Cape Fort Port Castle"),
+    "land names": listed(
+        "Marigold Thimble Whistle Lantern Copper Amber Juniper Saffron Cinnamon Walnut Bramble Thistle Nettle Marble "
+        "Lavender Crumb Tinsel Bonfire Cobweb Moonbeam"
+    ),
     "subjects": listed("whales stars volcanoes trains birds pirates bees castles rockets dinosaurs mountains islands"),
 }
 POOLS = {name: [word.replace("_", " ") for word in words] for name, words in _POOLS.items()}

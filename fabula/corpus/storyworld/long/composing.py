@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from itertools import count
+from typing import Literal, cast
 
 from fabula.corpus.storyworld.lexicon.facts import POOLS
 from fabula.corpus.storyworld.lexicon.goals import GOALS
 from fabula.corpus.storyworld.lexicon.needs import CRAFTS
 from fabula.corpus.storyworld.long.facts import PEOPLE, RECALLS, Fact, FactKind
-from fabula.corpus.storyworld.long.kinds import KINDS
+from fabula.corpus.storyworld.long.kinds import NAMES, TOLD
+from fabula.corpus.storyworld.long.rhymes import rhyme
 from fabula.corpus.storyworld.long.stage import NEIGHBOR, LongStage
 from fabula.corpus.storyworld.record import Character, Event, Record
 from fabula.corpus.storyworld.schemas import SCHEMAS, Schema
@@ -18,9 +20,12 @@ from fabula.corpus.storyworld.schemas.beats import TOPICS, opening
 
 NAME = "long story"
 """What the record of a long story has for its schema."""
-EVENTS = 90
+Size = Literal["scene", "brief", "long"]
+SHARES = {"scene": 0.7, "brief": 0.2, "long": 0.1}
+"""Of each size among long stories: some 90 words, 250, and 1,200. What needs memory is learned on the small ones."""
+EVENTS = 86
 """Events after which no further adventure begins."""
-FEWEST_EVENTS, MOST_EVENTS = 84, 104
+FEWEST_EVENTS, MOST_EVENTS = 90, 122
 """Events of a long story: it then has about 900 to 1,400 words, and fits into 2,000 tokens."""
 _FIXED_NOUNS = {thing.noun for thing in (*GOALS, *CRAFTS)}  # an adventure may need one of these things
 _UNFIT = {"tidying up"}  # its hero is messy from the first sentence on
@@ -56,29 +61,35 @@ class _Planted:
 
 
 class LongComposer:
-    """Lets one long history happen."""
+    """Lets one history of a size happen: a long one, a brief one without its adventures, or one scene of it."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, size: Size) -> None:
         """Prepare to compose; every choice comes from `chance`."""
         self.chance = chance
+        self.brief = size != "long"
+        self.one_scene = size == "scene"
         self.stage = LongStage(chance)
         self.planted: list[_Planted] = []
         self.used_words: set[str] = set()
         self.feast = self.stage.pick(_FEASTS[self.stage.realm])
         self.spot = self.stage.pick(_SPOTS[self.stage.realm])
-        kinds = [k for k in KINDS if self.stage.realm in k.realms]
-        self.kinds = chance.sample(kinds, len(kinds))
+        self.rhyme = rhyme(chance)
+        told = [k for k in TOLD if self.stage.realm in k.realms]
+        self.names = chance.sample(NAMES, len(NAMES))
+        self.told = chance.sample(told, len(told))
 
     def compose(self, seed: int, index: int) -> Record:
         """Let everything happen, and return the record of it."""
-        self._beginning()
-        schemas = self._schemas()
-        for schema in schemas:
-            if len(self.stage.events) > EVENTS:
-                break
-            self._adventure(schema)
-            self._evening()
-        self._feast()
+        if self.one_scene:
+            self._scene()
+        else:
+            self._beginning()
+            for schema in [] if self.brief else self._schemas():
+                if len(self.stage.events) > EVENTS:
+                    break
+                self._adventure(schema)
+                self._evening()
+            self._feast()
         stage = self.stage
         return Record(
             NAME,
@@ -107,6 +118,26 @@ class LongComposer:
 
     # chapters
 
+    def _scene(self) -> None:
+        stage = self.stage
+        opening(stage, habit=False)
+        friend = stage.someone("friend")
+        stage.act("friends", stage.hero, b=friend)
+        if stage.likely(0.5):
+            self._say_rhyme("first_rhyme")
+            for _ in range(self.chance.choice((2, 3, 4))):
+                if stage.likely(0.6):
+                    self._pastime()
+                self._say_rhyme(stage.pick(("counting", "rhyme")))
+                if stage.likely(0.5):
+                    stage.act("out", self.chance.choice((stage.hero, friend)))
+        else:
+            self._plant_kind([k for k in self.names if k.keys != PEOPLE])
+            for _ in range(self.chance.choice((1, 2, 3))):
+                self._recall_all(self.planted[-1])
+                if stage.likely(0.6):
+                    self._pastime()
+
     def _beginning(self) -> None:
         stage = self.stage
         opening(stage)
@@ -120,14 +151,20 @@ class LongComposer:
         stage.act("neighbors", others[0], together=others[1:])
         stage.next_scene()
         stage.act("preparation", stage.hero, feast=self.feast)
-        for _ in range(self.chance.choice((3, 4, 4, 5))):
-            sleeping = sum(planted.sleeps for planted in self.planted)
-            self._plant_kind(sleeps=2 * sleeping < len(self.planted) and stage.likely(0.6))
-            if stage.likely(0.5):
-                self._recall(self.planted[-1])
-            if len(self.planted) > 1 and stage.likely(0.5):
-                self._recall(self.planted[-2])
+        self._say_rhyme("first_rhyme")
+        for sleeps in [False, True][: self.chance.choice((0, 0, 1, 2))] if self.brief else [False, True, False, True]:
+            self._plant_kind(self.names, sleeps)
+            self._recall_all(self.planted[-1])
             stage.next_scene()
+            if stage.likely(0.4):
+                self._say_rhyme()
+        if not self.brief and stage.likely(0.6):
+            self._plant_kind(self.told)
+            self._recall(self.planted[-1])
+            stage.next_scene()
+        if self.brief or stage.likely(0.3):
+            self._count_out()
+            self._recall_awake()
 
     def _adventure(self, schema: Schema) -> None:
         self.stage.begin_chapter()
@@ -137,31 +174,38 @@ class LongComposer:
         stage = self.stage
         stage.begin_chapter()
         stage.gather("come_together", feast=self.feast, spot=self.spot)
-        awake = [planted for planted in self.planted if not planted.sleeps]
-        for planted in self.chance.sample(awake, min(len(awake), self.chance.choice((3, 4, 4, 5)))):
-            self._recall(planted)
-            if stage.likely(0.15):
-                self._pastime()
-        if self.kinds and stage.likely(0.45):
-            stage.next_scene()
-            self._plant_kind()
-            if stage.likely(0.6):
-                self._recall(self.planted[-1])
+        if stage.likely(0.7):
+            self._say_rhyme()
+        self._recall_awake()
+        if stage.likely(0.5):
+            self._pastime()
 
     def _feast(self) -> None:
         stage = self.stage
         stage.begin_chapter()
         last = stage.gather("feast", feast=self.feast, spot=self.spot)
+        if stage.likely(0.5):
+            self._say_rhyme()
         for planted in self.chance.sample(self.planted, len(self.planted)):
-            self._recall(planted)
-            if stage.likely(0.7 if planted.sleeps else 0.25):
-                self._recall(planted)
-            elif stage.likely(0.1):
+            self._recall_all(planted)
+            if stage.likely(0.1):
                 self._pastime()
+        self._say_rhyme()
         stage.next_scene()
         stage.act("long_end", stage.hero, because=[last])
         if stage.likely(0.5):
             stage.act("end_home", stage.hero, because=[last], family="everyone")
+
+    def _count_out(self) -> None:
+        """Let one after the other drop out of a game, each by the rhyme."""
+        *out, last = self.chance.sample(self.stage.lasting(), len(self.stage.lasting()))
+        for who in out:
+            self._say_rhyme("counting")
+            self.stage.act("out", who)
+        self.stage.act("left", last)
+
+    def _say_rhyme(self, kind: str = "rhyme") -> None:
+        self.stage.act(kind, self.stage.hero, rhyme=self.rhyme)
 
     def _pastime(self) -> None:
         self.stage.act("pastime", self.stage.hero, topic=self.stage.pick(TOPICS))
@@ -181,9 +225,9 @@ class LongComposer:
 
     # facts
 
-    def _plant_kind(self, sleeps: bool = False) -> None:
-        kind = self.kinds.pop()
-        facts = self._facts(kind, self.chance.choice((2, 2, 3)))
+    def _plant_kind(self, kinds: list[FactKind], sleeps: bool = False) -> None:
+        kind = kinds.pop()
+        facts = self._facts(kind, self.chance.choice((2, 2, 3) if kinds is self.told else (2, 3, 3, 4)))
         frame = self.stage.pick(kind.frames) if kind.frames else ""
         wordings = [role for role in RECALLS for _ in kind.phrases.get(role, ())]
         self.chance.shuffle(wordings)
@@ -201,7 +245,7 @@ class LongComposer:
             self._act("plant", planted, fact)
 
     def _facts(self, kind: FactKind, count: int) -> list[Fact]:
-        people = self.chance.sample(self.stage.lasting(), count)
+        people = self.chance.sample(self.stage.lasting(), min(count, len(self.stage.lasting())))
         values = self._words(kind.values, count)
         if kind.keys == PEOPLE:
             return [Fact(p.name, value, p.id) for p, value in zip(people, values, strict=True)]
@@ -213,6 +257,19 @@ class LongComposer:
         chosen = self.chance.sample(free, count)
         self.used_words.update(word.lower() for word in chosen)
         return chosen
+
+    def _recall_awake(self) -> None:
+        awake = [planted for planted in self.planted if not planted.sleeps]
+        for planted in self.chance.sample(awake, len(awake)):
+            self._recall_all(planted)
+
+    def _recall_all(self, planted: _Planted) -> None:
+        """Recall every fact of a kind whose words stay the same; one of the others."""
+        if planted.kind not in NAMES:
+            self._recall(planted)
+            return
+        for fact in self.chance.sample(planted.facts, len(planted.facts)):
+            self._act(self.chance.choice([r for r in RECALLS if r in planted.kind.phrases]), planted, fact)
 
     def _recall(self, planted: _Planted) -> None:
         if planted.wordings:
@@ -241,15 +298,23 @@ class LongComposer:
 
     def _asker(self, planted: _Planted, owner: Character) -> Character:
         owners = {fact.owner for fact in planted.facts} | {owner.id}
-        return self.chance.choice([c for c in self.stage.lasting() if c.id not in owners])
+        return self.chance.choice([c for c in self.stage.lasting() if c.id not in owners] or self.stage.lasting()[1:])
+
+
+def size_of(seed: int, index: int) -> Size:
+    """Return the size of long story `index` of the series `seed`."""
+    (size,) = random.Random(f"storyworld/{seed}/{index}/size").choices(list(SHARES), list(SHARES.values()))
+    return cast(Size, size)
 
 
 def long_history(seed: int, index: int) -> Record:
     """Simulate the history of long story `index` of the series `seed`; nothing is told yet, so spans are empty."""
+    size = size_of(seed, index)
     for attempt in count():
         chance = random.Random(f"storyworld/{seed}/{index}/long history/{attempt}")
-        composer = LongComposer(chance)
+        composer = LongComposer(chance, size)
         record = composer.compose(seed, index)
-        if FEWEST_EVENTS <= len(record.events) <= MOST_EVENTS and composer.is_clear():
+        fits = size != "long" or FEWEST_EVENTS <= len(record.events) <= MOST_EVENTS
+        if fits and composer.is_clear():
             return record
     raise AssertionError("unreachable")
