@@ -30,7 +30,7 @@ from fabula.corpus.store import TokenStore
 from fabula.errors import UserError
 from fabula.files import new_folder, read_json, sha256, to_json, write_text
 from fabula.generation import Storyteller
-from fabula.model.folder import GENERATION, load_tokenizer
+from fabula.model.folder import load_tokenizer
 from fabula.model.layout import load_model, write_model
 from fabula.model.record import read_record
 from fabula.model.resolve import last_valid_checkpoint
@@ -87,8 +87,6 @@ STAGES = (
         {"train.steps": "400", "optimizer.learning_rate": "4e-3", "optimizer.matrix_learning_rate": "3e-3"},
     ),
 )
-TOLD = {"do_sample": True, "temperature": 0.5, "top_p": 0.9, "repetition_penalty": 1.0}
-"""How the storyteller is told, for its generation_config.json."""
 
 
 def main() -> None:
@@ -243,10 +241,8 @@ def _study_folder(arguments: argparse.Namespace) -> Path:
 
 
 def install(arguments: argparse.Namespace) -> None:
-    """Put the last weights into the package, told as suits them, and what each training recorded into the record."""
+    """Put the last weights into the package, and what each training recorded into the record."""
     _put(last_valid_checkpoint(_run(arguments, STAGES[-1].name)), IN_THE_BOX)
-    config = read_json(IN_THE_BOX / GENERATION)
-    write_text(IN_THE_BOX / GENERATION, to_json({**config, **TOLD}))
     for name in (FIRST, *(stage.name for stage in STAGES)):
         run = _run(arguments, name)
         if (run / "recipe.toml").is_file():  # else it was trained on another day, and is on record
