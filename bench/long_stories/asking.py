@@ -58,6 +58,7 @@ class Material:
     @classmethod
     def make(cls, folder: Path, corpus: StudyCorpus) -> "Material":
         """Read the questions and stories in a folder, or make them; no answer stands in the corpus's training text."""
+        folder.mkdir(parents=True, exist_ok=True)
         held_out = folder / "held-out.jsonl"
         for name in QUESTIONS:
             if not (folder / f"{name}.jsonl").is_file():
