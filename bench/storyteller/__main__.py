@@ -101,7 +101,7 @@ def main() -> None:
     arguments = parser.parse_args()
     RECORD.mkdir(parents=True, exist_ok=True)
     try:
-        for part in arguments.only:
+        for part in (part for part in PARTS if part in arguments.only):
             say(f"-- {part}")
             PARTS[part](arguments)
     except UserError as error:
