@@ -1,9 +1,10 @@
 """Does a model that learned from long stories use its long context? Trains with and without them, asks, draws, records.
 
 The first arm begins with lists that are said again (`lists.py`), in two stages, and goes on with the recipe's stories.
-The other learns from stories without long ones, and nothing else: same model, seeds, tokenizer, and as many positions
-as the first in all its stages, at the rates with which the first begins. Both are asked about long stories that no
-corpus has (the study's `world_recall`, `context_gain`, `position`) and the templates of `memory`.
+The second begins with the same lists, and goes on with stories without long ones. The third learns from these alone:
+as many positions as the others in all their stages, at the rates with which those begin. Model, seeds and tokenizer are
+the same. All are asked about long stories that no corpus has (the study's `world_recall`, `context_gain`, `position`)
+and the templates of `memory`.
 
   python -m bench.long_stories --out runs/long-stories --picture docs/memory.png --record models/long-stories
 
@@ -40,7 +41,7 @@ from fabula.terminal import progress, say
 from fabula.training.run import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
-WITH, WITHOUT = "with long stories", "without"
+WITH, LISTS, WITHOUT = "with long stories", "lists, no long stories", "without"
 SHORT_FOR_LONG = 2
 """So many times more stories without long ones, so that neither arm sees a story twice as often as the other."""
 LIST_STEPS, LIST_POSITIONS = 900, 512
@@ -68,7 +69,7 @@ def main() -> None:
 
 
 class Comparison:
-    """Two arms, each with the same seeds."""
+    """Three arms, each with the same seeds."""
 
     def __init__(self, parsed: argparse.Namespace) -> None:
         self.out: Path = parsed.out.resolve()
@@ -78,14 +79,15 @@ class Comparison:
         self.store = cached_store(base.corpus, base.tokenizer)
         self.tokenizer = replace(base.tokenizer, path=str(self.store.path / "tokenizer.json"))
         self.base = replace(base, tokenizer=self.tokenizer)
-        self.arms = {WITH: self.base, WITHOUT: self._without()}
-
-    def _without(self) -> Recipe:
-        base = self.base
         corpus = replace(base.corpus, long_share=0.0, stories=SHORT_FOR_LONG * base.corpus.stories)
+        without = replace(self.base, corpus=corpus)
+        self.arms = {WITH: self.base, LISTS: without, WITHOUT: self._alone(without)}
+
+    def _alone(self, base: Recipe) -> Recipe:
+        """Return a recipe that makes up for the stages with lists."""
         more = len(lists.STAGES) * LIST_STEPS * LIST_POSITIONS // base.train.tokens_per_step
         train = replace(base.train, steps=base.train.steps + more)
-        return replace(_at_rates(base, "rhymes"), corpus=corpus, train=train)
+        return replace(_at_rates(base, "rhymes"), train=train)
 
     def _stage(self, stage: str) -> Recipe:
         """Return the recipe of a stage with lists."""
@@ -102,7 +104,7 @@ class Comparison:
 
     def run(self, arm: str, seed: int) -> Path:
         """Name the folder of a run."""
-        return self.out / f"{arm.split()[0]}-{seed}"
+        return self.out / f"{_short(arm)}-{seed}"
 
     def train(self) -> None:
         """Train every run that isn't complete, `at_once` at a time."""
@@ -111,14 +113,19 @@ class Comparison:
             lists.write(self.out / f"{stage}.jsonl", stage)
         runs = [(arm, seed) for seed in self.seeds for arm in self.arms]
         with ThreadPoolExecutor(self.at_once) as pool, progress("training", len(runs), "runs") as advance:
-            for _ in pool.map(lambda run: self._train_arm(*run), runs):
+            begun = dict(zip(self.seeds, pool.map(self._train_lists, self.seeds), strict=True))
+
+            def train_arm(arm: str, seed: int) -> None:
+                self._train(self.run(arm, seed).name, self.arms[arm], seed, "" if arm == WITHOUT else begun[seed])
+
+            for _ in pool.map(train_arm, *zip(*runs, strict=True)):
                 advance(1)
 
-    def _train_arm(self, arm: str, seed: int) -> None:
+    def _train_lists(self, seed: int) -> str:
         start = ""
-        for stage in lists.STAGES if arm == WITH else ():
+        for stage in lists.STAGES:
             start = self._train(f"{stage}-{seed}", self._stage(stage), seed, start)
-        self._train(self.run(arm, seed).name, self.arms[arm], seed, start)
+        return start
 
     def _train(self, name: str, recipe: Recipe, seed: int, start: str) -> str:
         """Train what isn't trained yet, and return its folder."""
@@ -186,11 +193,15 @@ class Comparison:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / "figures.json", to_json(found))
         stages = {stage: self._stage(stage) for stage in lists.STAGES}
-        for name, recipe in {**stages, **{arm.split()[0]: recipe for arm, recipe in self.arms.items()}}.items():
+        for name, recipe in {**stages, **{_short(arm): recipe for arm, recipe in self.arms.items()}}.items():
             source = tuple(Path(text).name for text in recipe.corpus.source)
             plain = replace(recipe, tokenizer=replace(recipe.tokenizer, path=""))
             plain = replace(plain, corpus=replace(recipe.corpus, source=source))
             write_text(folder / f"{name}.toml", recipes.to_toml(plain))
+
+
+def _short(arm: str) -> str:
+    return arm.split()[0].strip(",")
 
 
 def _at_rates(recipe: Recipe, stage: str) -> Recipe:

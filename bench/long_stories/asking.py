@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ TEMPLATE_ITEMS = 544
 """Questions of the probe `memory`, over all its distances."""
 HELD_OUT = 60
 """Long stories that no corpus has, and no question is about."""
+LONG = 600
+"""Words of a long one, at least."""
 LENGTHS = (16, 32, 64, 128, 256, 512, 1_024)
 """Tokens kept, of the context's worth."""
 TARGETS = 160
@@ -65,8 +68,9 @@ class Material:
                 lines = [json.dumps(item.to_json(), ensure_ascii=False) + "\n" for item in _questions(name, corpus)]
                 write_text(folder / f"{name}.jsonl", "".join(lines))
         if not held_out.is_file():
-            told = (tell_long(SERIES + SEED + 1, index).text for index in range(HELD_OUT))
-            write_text(held_out, "".join(json.dumps({"text": text}) + "\n" for text in told))
+            told = (tell_long(SERIES + SEED + 1, index).text for index in count())
+            long = islice((text for text in told if len(text.split()) >= LONG), HELD_OUT)
+            write_text(held_out, "".join(json.dumps({"text": text}) + "\n" for text in long))
         return cls({name: read_items(folder / f"{name}.jsonl") for name in QUESTIONS}, held_out)
 
     def stories(self, model: LanguageModel) -> list[HeldOutStory]:

@@ -28,7 +28,7 @@ def draw(found: dict[str, Any], out: Path) -> None:
         panel.set_ylim(0.4, 1.0)
     recall.set_title("Early facts of long stories", fontsize=10)
     recall.set_xlabel("words since the fact was last mentioned, at least")
-    memory.set_title("The study's `memory`: wording that neither has seen", fontsize=10)
+    memory.set_title("The study's `memory`: wording that none has seen", fontsize=10)
     memory.set_xlabel("words between the fact and the question")
     gain.axhline(0, color="#6b6b69", linewidth=0.8, linestyle="--")
     gain.set_title("What words beyond the last k tokens are worth, in long stories", fontsize=10)
