@@ -32,7 +32,7 @@ demo: kernel
 	$(BIN)/fabula generate "Once upon a time, a boy found a silver key." --model runs/nano --temperature 0.3 --repetition-penalty 1
 
 test: kernel
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses=4 --dist loadfile
 
 test-all: kernel
 	$(BIN)/python -m pytest
