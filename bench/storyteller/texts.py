@@ -38,11 +38,9 @@ PRONOUNS = {"he": 0, "him": 0, "his": 0, "she": 1, "her": 1, "hers": 1}
 USUAL_STORIES = 34
 """Stories that have a word, at least, for it to be usual; names are."""
 ANIMAL = re.compile(rf"\b({'|'.join(ANIMALS)})(s?)\b", re.IGNORECASE)
-WORD = re.compile(r"[a-z']+")
-WHOLE_WORD = re.compile(r"(?<![A-Za-z'])([A-Za-z][a-z]+)")
-LETTERS = re.compile(r"[A-Za-z]+")
-WHOLE_ANIMAL = re.compile(rf"\b({'|'.join(ANIMALS)})(s?)\b", re.IGNORECASE)
 WORD = re.compile(r"(?<![A-Za-z'])([A-Za-z][a-z]+)")
+"""Of two letters and more, up to an apostrophe."""
+LETTERS = re.compile(r"[A-Za-z]+")
 
 
 @dataclass(frozen=True)
@@ -108,28 +106,28 @@ def _people(stories: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the names of boys and of girls, the most usual first."""
     small, inside = Counter[str](), Counter[str]()
     for story in stories:
-        for found in WHOLE_WORD.finditer(story):
+        for found in WORD.finditer(story):
             word, before = found[1], story[max(0, found.start() - 2) : found.start()]
             if word.islower():
                 small[word] += 1
             elif before.endswith(" ") and before[0] not in '.!?"”“:;':
                 inside[word] += 1
+    no_names, not_for_people = set(NO_NAMES.split()), set(NOT_FOR_PEOPLE.split())
     names = [
         word
         for word, count in inside.most_common()
-        if count >= FEWEST_MENTIONS
-        and small[word.lower()] < MOST_IN_SMALL_LETTERS * count
-        and word not in NO_NAMES.split()
+        if count >= FEWEST_MENTIONS and small[word.lower()] < MOST_IN_SMALL_LETTERS * count and word not in no_names
     ]
+    known = set(names)
     pronouns: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for story in stories:
         words = LETTERS.findall(story)
-        mentioned = set(names).intersection(words)
+        mentioned = known.intersection(words)
         if len(mentioned) == 1:
             for word in words:
                 if word.lower() in PRONOUNS:
                     pronouns[next(iter(mentioned))][PRONOUNS[word.lower()]] += 1
-    people = [name for name in names if sum(pronouns[name]) >= FEWEST_PRONOUNS and name not in NOT_FOR_PEOPLE.split()]
+    people = [name for name in names if sum(pronouns[name]) >= FEWEST_PRONOUNS and name not in not_for_people]
     boys = [name for name in people if pronouns[name][0] >= MAJORITY * pronouns[name][1]]
     girls = [name for name in people if pronouns[name][1] >= MAJORITY * pronouns[name][0]]
     return boys, girls

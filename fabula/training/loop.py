@@ -75,8 +75,9 @@ def _resolved(recipe: Recipe, folder: RunFolder, device: torch.device, mine: Pro
     if recipe.train.precision == "auto":
         precision = begun.train.precision if begun else machine.choose_precision(device, mine)
         recipe = replace(recipe, train=replace(recipe.train, precision=precision))
-    if begun and begun.train.start_from == recipe.train.start_from and not recipe.tokenizer.path:
-        return replace(recipe, tokenizer=begun.tokenizer)
+    if begun and begun.train.start_from and not recipe.tokenizer.path:  # the model it began with needn't be there now
+        kept = replace(recipe.tokenizer, kind=begun.tokenizer.kind, path=begun.tokenizer.path)
+        return replace(recipe, tokenizer=kept)
     return start.with_its_tokenizer(recipe)
 
 

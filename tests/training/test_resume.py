@@ -149,6 +149,8 @@ def test_another_recipe_or_corpus_is_refused(tiny: Recipe, stories: Path, tmp_pa
     train(tiny, tmp_path / "run")
     with pytest.raises(UserError, match=r"optimizer.learning_rate: 0.01 -> 0.02"):
         train(recipes.override(tiny, {"optimizer.learning_rate": "0.02"}), tmp_path / "run")
+    with pytest.raises(UserError, match=r"tokenizer.vocab_size: 320 -> 310"):
+        train(recipes.override(tiny, {"tokenizer.vocab_size": "310"}), tmp_path / "run")
     train(recipes.override(tiny, {"train.threads": "2"}), tmp_path / "run")
     with stories.open("a", encoding="utf-8") as file:
         file.write("\n<|endoftext|>\nOne more story.")
