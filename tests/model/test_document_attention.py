@@ -1,7 +1,7 @@
 """Attention within documents on a CPU, the compiled kernel and its stand-in, against plain attention in float64."""
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,25 +14,15 @@ from torch import Tensor
 from fabula.model import document_attention as module
 from fabula.model.attention import attention
 from fabula.model.document_attention import attend, attend_backward, document_attention, rotate
-from fabula.model.kernels import training_library
-from fabula.native.build import INSTRUCTION_SETS, BuildError, Sanitizer, build, find_compiler
+from fabula.native.build import BuildError, Sanitizer, build, find_compiler
+from tests.instruction_sets import LIBRARY, PRESENT
+from tests.instruction_sets import best_instruction_set as best_instruction_set
 
-LIBRARY = training_library()
 needs_kernel = pytest.mark.skipif(LIBRARY is None, reason="the kernel was not built")
-PRESENT = [
-    name for name, *_ in INSTRUCTION_SETS if LIBRARY is not None and LIBRARY.fabula_train_with(name.encode()) == 0
-]
 TOLERANCE = {torch.float32: 5e-6, torch.bfloat16: 0.04}
 """How far a number may be off, for numbers of about 1 or in units of the largest."""
 DTYPES = pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 SHAPES = [(2, 2, 8), (4, 2, 32), (3, 1, 48), (2, 1, 64), (2, 2, 128), (4, 4, 2), (1, 1, 16), (2, 1, 66)]
-
-
-@pytest.fixture(autouse=True)
-def best_instruction_set() -> Iterator[None]:
-    yield
-    if LIBRARY is not None:
-        LIBRARY.fabula_train_with(None)
 
 
 class Problem(NamedTuple):

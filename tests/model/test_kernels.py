@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,29 +13,17 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from fabula.model import kernels
-from fabula.model.kernels import cross_entropy_, kernel_takes, rms_norm, swiglu, team_address, training_library
-from fabula.native.build import INSTRUCTION_SETS
+from fabula.model.kernels import cross_entropy_, kernel_takes, rms_norm, swiglu, team_address
 from fabula.native.library import why_not
+from tests.instruction_sets import LIBRARY, PRESENT
+from tests.instruction_sets import best_instruction_set as best_instruction_set
+from tests.tiny import one_thread as one_thread
 
-pytestmark = pytest.mark.skipif(training_library() is None, reason=why_not())
+pytestmark = pytest.mark.skipif(LIBRARY is None, reason=why_not())
 
-LIBRARY = training_library()
-PRESENT = [
-    candidate.name
-    for candidate in INSTRUCTION_SETS
-    if LIBRARY is not None and LIBRARY.fabula_train_with(candidate.name.encode()) == 0
-]
 TOLERANCE = {torch.float32: 2e-6, torch.bfloat16: 2**-8}
 """Relative to each number; bfloat16 has 8 significant bits."""
 EPSILON = 1e-5
-
-
-@pytest.fixture(autouse=True)
-def best_instruction_set() -> Iterator[None]:
-    yield
-    assert LIBRARY is not None
-    LIBRARY.fabula_train_with(None)
-    torch.set_num_threads(1)
 
 
 def draw(*shape: int, seed: int = 0, size: float = 1.0, dtype: torch.dtype = torch.float32) -> Tensor:
