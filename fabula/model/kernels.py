@@ -41,6 +41,7 @@ def training_library() -> ctypes.CDLL | None:
         function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_int32], ctypes.c_int32
     found.fabula_train_with.argtypes, found.fabula_train_with.restype = [ctypes.c_char_p], ctypes.c_int32
     found.fabula_use_team.argtypes, found.fabula_use_team.restype = [ctypes.c_void_p], None
+    found.fabula_instruction_set.argtypes, found.fabula_instruction_set.restype = [], ctypes.c_char_p
     found.fabula_use_team(team_address())
     return found
 
@@ -68,6 +69,12 @@ _HAS_KERNEL = training_library() is not None
 def has_kernel() -> bool:
     """Say whether the compiled kernel is there."""
     return _HAS_KERNEL
+
+
+def instruction_set() -> str | None:
+    """Name the instruction set that the compiled kernel trains with here; None where there is no kernel."""
+    kernel = training_library()
+    return None if kernel is None else str(kernel.fabula_instruction_set().decode())
 
 
 def kernel_takes(*tensors: Tensor) -> bool:

@@ -19,7 +19,7 @@ import torch
 import fabula
 from fabula.errors import UserError
 from fabula.model import resolve as devices
-from fabula.model.kernels import has_kernel
+from fabula.model.kernels import has_kernel, instruction_set
 from fabula.recipe import Train
 from fabula.terminal import say
 from fabula.training.processes import Processes
@@ -162,11 +162,25 @@ def describe(device: torch.device) -> dict[str, Any]:
         "machine": {
             "system": f"{platform.system()} {platform.release()}",
             "processor": _processor(),
+            "kernel": instruction_set() if device.type == "cpu" else None,
             "threads": torch.get_num_threads(),
             "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         },
     }
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return what of two descriptions decides how sums are rounded, and differs, as "PART: NOW (before: BEFORE)".
+
+    What a description doesn't say, for it was written before Fabula recorded it, doesn't differ.
+    """
+    parts = [("versions", "torch"), *(("machine", part) for part in ("device", "processor", "kernel"))]
+    return [
+        f"{part}: {now[group][part] or 'none'} (before: {before[group][part] or 'none'})"
+        for group, part in parts
+        if part in before.get(group, {}) and before[group][part] != now[group][part]
+    ]
 
 
 def _version(package: str) -> str | None:

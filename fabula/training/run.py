@@ -17,7 +17,8 @@ from fabula.errors import UserError
 from fabula.files import explain_os_errors, read_json, to_json, write_text
 from fabula.model.record import remove_leftovers
 from fabula.recipe import Recipe
-from fabula.training.machine import describe
+from fabula.terminal import say
+from fabula.training.machine import describe, differences
 from fabula.training.start import described
 
 FREE_TO_CHANGE = ("train.device", "train.threads", "train.save_every", "train.trackers", "study.")
@@ -104,6 +105,9 @@ class RunFolder:
         here = describe(device)
         if path.is_file():
             record = read_json(path)
+            changed = differences({**record, **record["sessions"][-1]}, here)
+            if changed:
+                say(f"another machine than before ({'; '.join(changed)}): what it adds is not the same bit for bit")
             record["sessions"].append({**session, **here})
         else:
             record = {

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from fabula import recipe as recipes
 from fabula.errors import UserError
 from fabula.model.checkpoint import weight_problems
+from fabula.model.kernels import instruction_set
 from fabula.model.record import checkpoints, read_record
 from fabula.recipe import Recipe
 from fabula.training.loop import Trainer, train
@@ -156,6 +157,23 @@ def test_another_recipe_or_corpus_is_refused(tiny: Recipe, stories: Path, tmp_pa
         file.write("\n<|endoftext|>\nOne more story.")
     with pytest.raises(UserError, match="another corpus"):
         train(tiny, tmp_path / "run")
+
+
+def test_another_machine_is_told(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_after(7, patch)
+        train(tiny, tmp_path / "run")
+    path = tmp_path / "run" / "run.json"
+    record = json.loads(path.read_text())
+    record["machine"] |= {"kernel": "another", "threads": 64, "memory_bytes": 1}
+    path.write_text(json.dumps(record))
+    train(tiny, tmp_path / "run")
+    errors = capsys.readouterr().err
+    assert f"(kernel: {instruction_set() or 'none'} (before: another))" in errors
+    train(tiny, tmp_path / "run")
+    assert "another machine" not in capsys.readouterr().err
 
 
 def test_a_folder_with_something_else_is_refused(tiny: Recipe, tmp_path: Path) -> None:
