@@ -7,7 +7,8 @@ from typing import cast
 import numpy as np
 import pytest
 
-from bench.long_stories import asking
+from bench.long_stories import asking, lists
+from bench.long_stories.__main__ import Comparison
 from bench.long_stories.picture import draw
 from fabula.corpus.store import TokenStore
 from fabula.study.corpus import StudyCorpus
@@ -50,6 +51,29 @@ def test_the_questions_are_made_once_and_balanced(tmp_path: Path, monkeypatch: p
     times = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert asking.Material.make(tmp_path, corpus) == made
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == times
+
+
+def test_a_stage_with_lists_is_as_long_as_it_has_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = {"rhymes-5-900": 2.1, "names-5-900": 4.0, "names-5-1350": 2.7}
+    trained = []
+
+    def train(self: Comparison, name: str, steps: int, seed: int, start: str) -> str:
+        trained.append((name, steps, Path(start).name))
+        (tmp_path / name).mkdir()
+        return str(tmp_path / name)
+
+    monkeypatch.setattr(Comparison, "_train", train)
+    monkeypatch.setattr(Comparison, "_stage", lambda self, stage, steps: steps)
+    monkeypatch.setattr(Comparison, "_loss", lambda self, folder: losses[Path(folder).name])
+    comparison = Comparison.__new__(Comparison)
+    comparison.out = tmp_path
+    assert Path(comparison._train_lists(5)).name == "names-5-1350"
+    assert trained == [
+        ("rhymes-5-900", 900, ""),
+        ("names-5-900", 900, "rhymes-5-900"),
+        ("names-5-1350", 1350, "rhymes-5-900"),
+    ]
+    assert [comparison._list_steps(stage, 5) for stage in lists.STAGES] == [900, 1350]
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:

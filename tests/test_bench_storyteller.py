@@ -7,10 +7,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import torch
 
 import bench.storyteller.__main__ as bench
-from bench.storyteller.texts import ANIMALS, PLAINEST, Texts
+from bench.storyteller.texts import ANIMALS, PLAINEST, Mix, Texts
 from fabula import recipe as recipes
+from fabula.model.layout import load_model
+from tests.tiny import tiny_checkpoint, tiny_model
 
 
 @pytest.fixture
@@ -66,27 +69,37 @@ def test_the_model_in_the_box_is_studied(said, arguments, tmp_path):
     assert (record / "verdicts.json").read_text() == "verdicts.json"
 
 
-def test_each_stage_begins_where_the_one_before_it_ended(said, arguments, tmp_path, monkeypatch):
-    monkeypatch.setattr(bench, "last_valid_checkpoint", lambda run: run / "last")
-    monkeypatch.setattr(bench, "_put", lambda checkpoint, folder: put.append((checkpoint, folder)))
-    put: list[tuple[Path, Path]] = []
+def test_each_stage_begins_with_the_mean_of_those_before_it(said, arguments, tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "last_valid_checkpoint", lambda run: run.name)
+    monkeypatch.setattr(bench, "_put", lambda checkpoints, folder: put.append((folder.name, checkpoints)))
+    monkeypatch.setattr(bench, "load_tokenizer", lambda folder: argparse.Namespace(get_vocab=lambda: VOCABULARY))
+    put: list[tuple[str, list[str]]] = []
     arguments.train.write_text("\n<|endoftext|>\n".join(STORIES), encoding="utf-8")
-    runs = tmp_path / "runs"
-    runs.mkdir()
+    (tmp_path / "runs").mkdir()
     bench.train(arguments)
-    assert [command[command.index("--out") + 1] for command in said] == [
-        str(runs / name) for name in ("storyteller", "storyteller-further", "storyteller-last")
-    ]
-    assert [command[command.index("--corpus") + 1] for command in said[1:]] == [
-        str(runs / name) for name in ("storyteller-further.txt", "storyteller-last.txt")
-    ]
-    begun = [runs / "begun" / name for name in ("storyteller", "storyteller-further")]
-    assert put == [(runs / folder.name / "last", folder) for folder in begun]
-    assert [command[command.index("--train.start_from") + 1] for command in said[1:]] == list(map(str, begun))
-    for command in said[1:]:
-        options = dict(pairwise(command))
-        settings = {word.removeprefix("--"): options[word] for word in command if "." in word and word.startswith("--")}
+    names = [stage.name for stage in bench.STAGES]
+    options = [dict(pairwise(command)) for command in said]
+    assert [Path(each["--out"]).name for each in options] == ["storyteller", *(f"storyteller-{name}" for name in names)]
+    assert [Path(each["--corpus"]).name for each in options[1:]] == [f"storyteller-{name}.txt" for name in names]
+    assert put[0] == ("storyteller", ["storyteller"])
+    assert ("storyteller+further", ["storyteller", "storyteller-further"]) in put
+    assert [Path(each["--train.start_from"]).name for each in options[1:]] == [name for name, _ in put]
+    known = {bench.FIRST}
+    assert known.union(names).issuperset(bench.IN_THE_MEAN)
+    for stage, command in zip(bench.STAGES, said[1:], strict=True):
+        assert known.issuperset(stage.after)
+        known.add(stage.name)
+        each = dict(pairwise(command))
+        settings = {word.removeprefix("--"): each[word] for word in command if "." in word and word.startswith("--")}
         recipes.override(recipes.load("storyteller"), settings)
+
+
+def test_weights_are_averaged(tmp_path):
+    folders = [tiny_checkpoint(tmp_path / str(seed), tiny_model(seed, vocab_size=300)) for seed in (0, 1)]
+    bench._put(folders, tmp_path / "mean")
+    first, second, mean = (load_model(folder).state_dict() for folder in (*folders, tmp_path / "mean"))
+    for name, found in mean.items():
+        torch.testing.assert_close(found, (first[name] + second[name]) / 2, rtol=2**-8, atol=0)
 
 
 STORIES = [
@@ -125,10 +138,51 @@ def test_two_of_a_story_stay_two():
         assert f"{first.capitalize()}s run" in changed
 
 
+def test_some_names_are_made_up_and_colours_exchanged_throughout():
+    texts = Texts(STORIES)
+    chance = random.Random(0)
+    story = "Lily had a red hat. The sky was blue, the ball orange. Lily liked red."
+    copies = [texts.changed(story, chance, 0.5) for _ in range(300)]
+    found = [re.fullmatch(r"(\w+) had a (\w+) hat. The sky was (\w+), the ball (\w+). \1 liked \2.", c) for c in copies]
+    assert all(found)
+    names, hats, skies, balls = zip(*(one.groups() for one in found if one), strict=True)
+    assert len(set(names)) > 50
+    assert 0.4 < sum(name in ("Lily", "Anna") for name in names) / len(names) < 0.6
+    assert len(set(hats)) > 3
+    assert set(balls) == {"orange"}
+    assert "blue" not in hats
+    assert len(set(skies)) > 1
+
+
+def test_what_has_its_colour_by_nature_keeps_it():
+    chance = random.Random(0)
+    story = "Lily sat on green grass under the blue sky."
+    assert {Texts(STORIES).changed(story, chance, 1e-9)[-36:] for _ in range(50)} == {
+        "sat on green grass under the blue sky."[-36:]
+    }
+
+
+def test_lists_stand_between_the_stories():
+    lists = Texts(STORIES).text(Mix((1, 1, 1), 0, 0.1, 5), VOCABULARY).split("\n<|endoftext|>\n")
+    found = [text for text in lists if text.endswith(",")]
+    assert len(lists) - 1 == len(STORIES) + 5
+    assert len(found) == 5
+    for text in found:
+        *_, before, last = text.removesuffix(",").split(", ")
+        said = last.split()
+        shared = next(n for n in range(len(said), 0, -1) if before.split()[-n:] == said[-n:])
+        assert 4 <= shared <= 20
+        assert set(said) <= set(LONG_WORDS)
+
+
+LONG_WORDS = ["word" + "".join(chr(ord("a") + int(digit)) for digit in f"{number:04}") for number in range(300)]
+VOCABULARY = {"Ġ" + word: number for number, word in enumerate(LONG_WORDS)}
+
+
 def test_the_same_seed_makes_the_same_text_with_so_many_copies():
     texts = Texts(STORIES)
-    text = texts.text((3, 2, 1), 0)
-    assert text == Texts(STORIES).text((3, 2, 1), 0)
-    assert text != texts.text((3, 2, 1), 1)
+    text = texts.text(Mix((3, 2, 1), 0), {})
+    assert text == Texts(STORIES).text(Mix((3, 2, 1), 0), {})
+    assert text != texts.text(Mix((3, 2, 1), 1), {})
     assert not any(texts.is_(PLAINEST, story) for story in STORIES), "they are too short"
     assert text.count("<|endoftext|>") == len(STORIES)

@@ -1,10 +1,11 @@
 """Does a model that learned from long stories use its long context? Trains with and without them, asks, draws, records.
 
 The first arm begins with lists that are said again (`lists.py`), in two stages, and goes on with the recipe's stories.
-The second begins with the same lists, and goes on with stories without long ones. The third learns from these alone:
-as many positions as the others in all their stages, at the rates with which those begin. Model, seeds and tokenizer are
-the same. All are asked about long stories that no corpus has (the study's `world_recall`, `context_gain`, `position`)
-and the templates of `memory`.
+A stage is as long as it has to be for the lists to be copied, tried from the shortest length on. The second arm begins
+with the same lists, and goes on with stories without long ones. The third learns from these alone: as many positions as
+the others in all their stages, were those as long as they may be, at the rates with which those begin. Model, seeds and
+tokenizer are the same. All are asked about long stories that no corpus has (the study's `world_recall`, `context_gain`,
+`position`) and the templates of `memory`.
 
   python -m bench.long_stories --out runs/long-stories --picture docs/memory.png --record models/long-stories
 
@@ -20,6 +21,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -44,8 +46,15 @@ ROOT = Path(__file__).resolve().parents[2]
 WITH, LISTS, WITHOUT = "with long stories", "lists, no long stories", "without"
 SHORT_FOR_LONG = 2
 """So many times more stories without long ones, so that neither arm sees a story twice as often as the other."""
-LIST_STEPS, LIST_POSITIONS = 900, 512
-"""Of each stage with lists; small steps, since it is their number that finds what repeats."""
+LIST_STEPS = (900, 1_350, 2_000, 3_000)
+"""Of a stage with lists: the first number that is enough. Copying is found from one step to the next, by some seeds
+twice as late as by others, and where the lists go on long after that it doesn't carry over to stories."""
+LIST_POSITIONS = 512
+"""A step; small ones, since it is their number that finds what repeats."""
+COPIED = {"rhymes": 2.6, "names": 2.8}
+"""Nats per token at the end of a stage, below which its lists are copied; uncopied, they cost 3.6 and more."""
+LAST_STEPS = 100
+"""Of a stage, over which that is the mean."""
 RATES = {"rhymes": (3e-2, 0.013), "names": (2e-2, 0.008)}
 """Learning rates of each stage with lists: AdamW's, Muon's."""
 GAIN = 0.01
@@ -85,15 +94,15 @@ class Comparison:
 
     def _alone(self, base: Recipe) -> Recipe:
         """Return a recipe that makes up for the stages with lists."""
-        more = len(lists.STAGES) * LIST_STEPS * LIST_POSITIONS // base.train.tokens_per_step
+        more = len(lists.STAGES) * max(LIST_STEPS) * LIST_POSITIONS // base.train.tokens_per_step
         train = replace(base.train, steps=base.train.steps + more)
         return replace(_at_rates(base, "rhymes"), train=train)
 
-    def _stage(self, stage: str) -> Recipe:
+    def _stage(self, stage: str, steps: int = LIST_STEPS[0]) -> Recipe:
         """Return the recipe of a stage with lists."""
         base = self.base
         source = str(self.out / f"{stage}.jsonl")
-        train = replace(base.train, steps=LIST_STEPS, tokens_per_step=LIST_POSITIONS)
+        train = replace(base.train, steps=steps, tokens_per_step=LIST_POSITIONS)
         return replace(
             _at_rates(base, stage),
             corpus=replace(base.corpus, source=(source,), long_share=0.0, stories=0),
@@ -122,10 +131,24 @@ class Comparison:
                 advance(1)
 
     def _train_lists(self, seed: int) -> str:
+        """Train both stages with lists, each as long as it takes, and return the last one's folder."""
         start = ""
         for stage in lists.STAGES:
-            start = self._train(f"{stage}-{seed}", self._stage(stage), seed, start)
+            for steps in LIST_STEPS:
+                folder = self._train(f"{stage}-{seed}-{steps}", self._stage(stage, steps), seed, start)
+                if self._loss(folder) < COPIED[stage]:
+                    break
+            start = folder
         return start
+
+    def _list_steps(self, stage: str, seed: int) -> int:
+        """Return how many steps of a stage were enough, or as many as there may be."""
+        return max(steps for steps in LIST_STEPS if (self.out / f"{stage}-{seed}-{steps}").is_dir())
+
+    @staticmethod
+    def _loss(folder: str) -> float:
+        """Return the mean loss of a run's last steps, nats per token."""
+        return fmean(row["loss"] for row in RunFolder(Path(folder)).metrics()[-LAST_STEPS:])
 
     def _train(self, name: str, recipe: Recipe, seed: int, start: str) -> str:
         """Train what isn't trained yet, and return its folder."""
@@ -160,6 +183,9 @@ class Comparison:
             "date": time.strftime("%Y-%m-%d", time.gmtime()),
             "command": _command(),
             "gates": read_json(gates),
+            "list_steps": {
+                stage: {str(seed): self._list_steps(stage, seed) for seed in self.seeds} for stage in COPIED
+            },
             "arms": {arm: self._arm(arm) for arm in self.arms},
         }
 

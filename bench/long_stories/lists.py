@@ -7,7 +7,7 @@ few words of the counting rhymes, then also names and what they go with, in rand
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fabula.corpus.storyworld.lexicon.facts import POOLS
@@ -33,12 +33,17 @@ def write(path: Path, stage: str) -> None:
 
 
 def _lists(stage: str) -> Iterator[str]:
-    chance = random.Random(f"lists/{stage}")
     pools = {pool for kind in NAMES for pool in (kind.keys, kind.values) if pool in POOLS}
     names = {*GIRLS, *BOYS, *ANIMAL_NAMES["she"], *ANIMAL_NAMES["he"]}.union(*(POOLS[pool] for pool in pools))
-    everything = sorted(names)
-    for _ in range(LISTS):
-        words = everything if chance.random() < STAGES[stage] else WORDS
+    return said_again(WORDS, sorted(names), STAGES[stage], LISTS, random.Random(f"lists/{stage}"))
+
+
+def said_again(
+    few: Sequence[str], many: Sequence[str], share: float, count: int, chance: random.Random
+) -> Iterator[str]:
+    """Draw lists of words, each said `ROUNDS` times: a `share` of them from the many words, the rest from the few."""
+    for _ in range(count):
+        words = many if chance.random() < share else few
         said = chance.sample(words, chance.randint(SHORTEST, LONGEST))
         rounds = ([*chance.sample(words, chance.randint(0, BETWEEN)), *said] for _ in range(ROUNDS))
         yield ", ".join(" ".join(words_of_round) for words_of_round in rounds) + ","

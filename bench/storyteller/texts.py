@@ -1,16 +1,18 @@
-"""The texts of the storyteller's second and third training: the same stories, with other names, plain ones more often.
+"""The texts of the storyteller's later trainings: the same stories, with other names, plain ones more often.
 
 A corpus of twenty thousand stories knows a few names far too well: a model writes "Lily" whoever the story is about. So
 each copy of a story has some of its people's names, and of its animals, exchanged for others, the same one throughout,
 and whoever wants to tell on has to look who it was. What is a name, and whose, is read off the stories themselves.
+There are not many names, though, and a model still guesses; so some of them are made up, and colours change too.
 """
 
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.long_stories.lists import said_again
 from fabula.corpus.readers import END_OF_TEXT
 
 NAME_SHARE, ANIMAL_SHARE = 0.6, 0.4
@@ -35,8 +37,22 @@ NOT_FOR_PEOPLE = (
 ANIMALS = ("rabbit", "squirrel", "bear", "pig", "goat", "lion", "tiger", "monkey", "turtle")
 """With a plain plural and an article that fits the others; what one of them does in a story, another one can."""
 PRONOUNS = {"he": 0, "him": 0, "his": 0, "she": 1, "her": 1, "hers": 1}
+COLOURS = ("red", "blue", "green", "yellow", "pink", "purple", "orange")
+COLOUR_SHARE = 0.5
+"""Of the colours in a story: how many are exchanged, where names are made up."""
+ALWAYS_SO = "sky grass leaves leaf juice tree trees sun light hair eyes clouds"
+"""What has its colour by nature: that one stays."""
+BEGINNINGS = "b br d f fl g gr h j k l m n p pl r s t tr v w z bl st sh th dr"
+MIDDLES = "a e i o u ee oo ai ia"
+ENDINGS = ("", "", "n", "l", "r", "m", "s", "ck", "bby", "tty", "x", "nny", "lla")
+LONG_ENDINGS = "a o i y ina us ek en ie ble dor min"
+LONG_SHARE = 0.6
+"""Of the made-up names, those that go on after their first syllable; all have 3 to 9 letters."""
+FIRST_NAME, FIRST_WORD, LAST_WORD = 10, 60, 1500
+"""Of the tokens, by their number: where the names and the words of the lists begin, and where the words end."""
 USUAL_STORIES = 34
 """Stories that have a word, at least, for it to be usual; names are."""
+COLOUR = re.compile(rf"\b({'|'.join(COLOURS)})\b(?! (?:{ALWAYS_SO.replace(' ', '|')}))")
 ANIMAL = re.compile(rf"\b({'|'.join(ANIMALS)})(s?)\b", re.IGNORECASE)
 WORD = re.compile(r"(?<![A-Za-z'])([A-Za-z][a-z]+)")
 """Of two letters and more, up to an apostrophe."""
@@ -55,6 +71,20 @@ class Plain:
 
 PLAINEST = Plain(40, 130, 1)
 PLAIN = Plain(40, 160, 2)
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What a text is made of."""
+
+    copies: tuple[int, int, int]
+    """Of each of the plainest stories, of the other plain ones, of the rest; every copy has names of its own."""
+    seed: int
+    """Of names and order."""
+    made_up: float = 0.0
+    """Share of the names in a story that are made up; where there are any, colours are exchanged too."""
+    lists: int = 0
+    """Lists of words, said again and again, in between; only beside made-up names."""
 
 
 class Texts:
@@ -76,27 +106,36 @@ class Texts:
         in_length = plain.fewest_words <= len(words) <= plain.most_words
         return in_length and len(set(words) - self.usual) <= plain.most_unusual
 
-    def text(self, copies: tuple[int, int, int], seed: int) -> str:
-        """Return the stories in random order, each copy with other names.
-
-        Args:
-            copies: of the plainest stories, of the other plain ones, and of the rest.
-            seed: decides names and order.
-        """
-        chance = random.Random(f"storyteller/{seed}")
+    def text(self, mix: Mix, vocabulary: Mapping[str, int]) -> str:
+        """Return stories, and lists of whole tokens of the vocabulary, in random order."""
+        chance = random.Random(f"storyteller/{mix.seed}")
         told = []
         for story in self.stories:
             kind = 0 if self.is_(PLAINEST, story) else 1 if self.is_(PLAIN, story) else 2
-            told += [self.changed(story, chance) for _ in range(copies[kind])]
+            told += [self.changed(story, chance, mix.made_up) for _ in range(mix.copies[kind])]
         chance.shuffle(told)
+        if mix.made_up:
+            words = _words_of_lists(vocabulary)
+            told += said_again([], words, 1.0, mix.lists, random.Random(f"1.0/mix{mix.seed}"))
+            random.Random(mix.seed).shuffle(told)
         return "".join(f"{story}\n{END_OF_TEXT}\n" for story in told)
 
-    def changed(self, story: str, chance: random.Random) -> str:
-        """Return a story with some names and animals exchanged, each for the same one throughout."""
+    def changed(self, story: str, chance: random.Random, made_up: float = 0.0) -> str:
+        """Return a story with some names and animals exchanged, each for the same one throughout.
+
+        With a share of made-up names, that many of the names are made up, and some colours are exchanged.
+        """
         names = _exchanged((found[1] for found in self.names.finditer(story)), self._others, NAME_SHARE, chance)
         story = self.names.sub(lambda found: names.get(found[1], found[1]), story)
         animals = _exchanged((found[1].lower() for found in ANIMAL.finditer(story)), _animals, ANIMAL_SHARE, chance)
-        return ANIMAL.sub(lambda found: _like(found[1], animals.get(found[1].lower(), found[1])) + found[2], story)
+        story = ANIMAL.sub(lambda found: _like(found[1], animals.get(found[1].lower(), found[1])) + found[2], story)
+        if not made_up:
+            return story
+        mentioned = dict.fromkeys(found[1] for found in self.names.finditer(story))
+        made = {name: _made_up(chance) for name in mentioned if chance.random() < made_up}
+        story = self.names.sub(lambda found: made.get(found[1], found[1]), story)
+        colours = _exchanged((found[1] for found in COLOUR.finditer(story)), _colours, COLOUR_SHARE, chance)
+        return COLOUR.sub(lambda found: colours.get(found[1], found[1]), story)
 
     def _others(self, name: str) -> Sequence[str]:
         return self.pools[self.sex[name]]
@@ -144,6 +183,30 @@ def _exchanged(
         if chance.random() < share and free:
             new[one] = chance.choice(free)
     return new
+
+
+def _made_up(chance: random.Random) -> str:
+    """Return a name that nobody has, or hardly anybody."""
+    while True:
+        name = chance.choice(BEGINNINGS.split()) + chance.choice(MIDDLES.split()) + chance.choice(ENDINGS)
+        if chance.random() < LONG_SHARE:
+            name += chance.choice(LONG_ENDINGS.split())
+        if 3 <= len(name) <= 9:
+            return name.capitalize()
+
+
+def _words_of_lists(vocabulary: Mapping[str, int]) -> list[str]:
+    """Return names, then words, of four letters and more that are one token each, the usual ones first."""
+    tokens = sorted((token for token in vocabulary if token.startswith("Ġ")), key=lambda token: vocabulary[token])
+    words = [token[1:] for token in tokens if len(token) > 3 and token[1:].isalpha()]
+    names = [word for word in words if word[0].isupper()]
+    small = [word for word in words if word.islower() and len(word) > 3]
+    return names[FIRST_NAME:] + small[FIRST_WORD:LAST_WORD]
+
+
+def _colours(colour: str) -> Sequence[str]:
+    """Return what "a" or "an" fits before as it does before this one."""
+    return [other for other in COLOURS if (other == "orange") == (colour == "orange")]
 
 
 def _animals(_: str) -> Sequence[str]:

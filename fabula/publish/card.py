@@ -206,6 +206,7 @@ class Card:
         return [
             self._fill(wording.CONFIGURATION),
             self._fill(wording.BEGUN) if self.records.value("recipe", "train").get("start_from") else "",
+            self._fill(wording.MEAN) if self.records.value("run").get("mean_of") else "",
             self._fill(wording.COST) if self._has("metrics") else "",
             self._fill(wording.FIELDS),
             self._fill(wording.DATASET),

@@ -183,6 +183,7 @@ CONFIGURATION = """
 | versions | Fabula <<run.versions.fabula>>, PyTorch <<run.versions.torch>>, Python <<run.versions.python>> |
 """
 BEGUN = "| begun with the weights of | <<recipe.train.start_from|base>> |\n"
+MEAN = "| its weights are the mean of those of | <<run.mean_of|name>> |\n"
 COST = "| time, peak memory | <<metrics[-1].seconds|duration>>, <<metrics[-1].memory_bytes|gib>> |\n"
 FIELDS = """
 Every other field stands in `recipe.toml`.

@@ -303,9 +303,11 @@ def test_a_licence_on_record_is_stated(own_run, model, tmp_path):
 def test_another_models_weights_and_sampling_are_said(model, tmp_path):
     records = tmp_path / "records"
     write_records(records, recipes.from_table({"train": {"start_from": "/somewhere/runs/first"}}))
+    rewrite(records / "run.json", lambda values: values.update(mean_of=["last", "plainest"]))
     rewrite(model / "generation_config.json", lambda values: values.update(do_sample=True, temperature=0.25))
     card = write_card(model, tmp_path / "card.md", tmp_path / "teller-study", records).read_text()
     assert "| begun with the weights of | first |" in card
+    assert "| its weights are the mean of those of | last, plainest |" in card
     assert "temperature=0.25" in card
     assert "somewhere" not in card
 
