@@ -48,7 +48,7 @@ SHORT_FOR_LONG = 2
 """So many times more stories without long ones, so that neither arm sees a story twice as often as the other."""
 LIST_STEPS = (900, 1_350, 2_000, 3_000)
 """Of a stage with lists: the first number that is enough. Copying is found from one step to the next, by some seeds
-twice as late as by others, and where the lists go on long after that it doesn't carry over to stories."""
+twice as late as by others; where the lists went on long after that, it didn't carry over to stories (docs/log.md)."""
 LIST_POSITIONS = 512
 """A step; small ones, since it is their number that finds what repeats."""
 COPIED = {"rhymes": 2.6, "names": 2.8}

@@ -87,7 +87,7 @@ STAGES = (
 IN_THE_MEAN = ("plainest", "last")
 """The trainings whose weights' mean is in the box."""
 SAMPLING = {"do_sample": True, "temperature": 0.5, "top_p": 0.9, "repetition_penalty": 1.05}
-"""How the model in the box asks to be told: readers found fewer slips in its stories than with the defaults."""
+"""How the model in the box asks to be told: readers found fewer slips than with the defaults (docs/log.md)."""
 
 
 def main() -> None:
